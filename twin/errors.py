@@ -1,0 +1,70 @@
+"""The errors a user may see: each says what happened and what to do, in one sentence.
+
+Knows nothing of exit codes or terminals; only the command line prints or exits.
+
+    TwinError
+    ├── SettingsError    twin.toml or a TWIN_* variable is wrong
+    ├── StoreError       the database cannot be opened, or is of a newer version
+    ├── IngestError      an export cannot be read, or is not one
+    ├── DatasetError     there is nothing to learn from, or a snapshot is damaged
+    ├── ModelError       the base model is missing, does not fit, or cannot be loaded
+    ├── AdapterError     an adapter is truncated, mismatched or unknown
+    ├── TrainingError    training could not start or broke off
+    ├── JobError         the job queue refused
+    └── BotError         the Telegram bot cannot be started
+"""
+
+from __future__ import annotations
+
+
+class TwinError(Exception):
+    """A failure that its reader can do something about.
+
+    Args:
+        problem: what happened, without message text, phone numbers or tokens.
+        remedy: what to do about it, as an imperative.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}: {self.remedy}."
+
+
+class SettingsError(TwinError):
+    """twin.toml or a TWIN_* variable is wrong."""
+
+
+class StoreError(TwinError):
+    """The database cannot be opened, or was written by a newer version."""
+
+
+class IngestError(TwinError):
+    """An export cannot be read, or is not one."""
+
+
+class DatasetError(TwinError):
+    """There is nothing to learn from, or a snapshot is damaged."""
+
+
+class ModelError(TwinError):
+    """The base model is missing, does not fit this machine, or cannot be loaded."""
+
+
+class AdapterError(TwinError):
+    """An adapter is truncated, mismatched or unknown."""
+
+
+class TrainingError(TwinError):
+    """Training could not start or broke off."""
+
+
+class JobError(TwinError):
+    """The job queue refused."""
+
+
+class BotError(TwinError):
+    """The Telegram bot cannot be started."""

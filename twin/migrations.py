@@ -1,0 +1,113 @@
+"""The database schema, as appended migrations: never edit one that has been released, add the next.
+
+Knows only tables; what rows mean is told by the modules that read them.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("twin")
+
+
+@migrations()
+def m001_messages(db: Database) -> None:
+    """Raw history: one row a message, identity (chat_id, message_id); times are UTC epoch seconds."""
+    db.table("dialogs").create(
+        {"chat_id": int, "name": str, "kind": str, "first_seen_at": int},
+        pk="chat_id",
+        not_null={"kind"},
+    )
+    db.table("messages").create(
+        {
+            "chat_id": int,
+            "message_id": int,
+            "sent_at": int,
+            "sender_id": int,
+            "is_owner": int,
+            "text": str,
+            "reply_to": int,
+            "forwarded_from": str,
+            "via_bot": str,
+            "edited_at": int,
+            "media": str,
+            "media_note": str,
+            "entities": str,
+        },
+        pk=("chat_id", "message_id"),
+        not_null={"sent_at", "is_owner", "text"},
+        foreign_keys=[("chat_id", "dialogs", "chat_id")],
+    )
+    db.table("messages").create_index(["chat_id", "sent_at"])
+    db.table("ingest_runs").create(
+        {
+            "id": int,
+            "source": str,
+            "owner_id": int,
+            "finished_at": int,
+            "added": int,
+            "updated": int,
+            "unchanged": int,
+            "skipped": str,
+        },
+        pk="id",
+    )
+
+
+@migrations()
+def m002_jobs(db: Database) -> None:
+    """The queue between bot, scheduler and worker; at most one open job of a kind, enforced here."""
+    db.table("jobs").create(
+        {
+            "id": int,
+            "kind": str,
+            "state": str,
+            "requested_by": str,
+            "created_at": float,
+            "started_at": float,
+            "heartbeat_at": float,
+            "finished_at": float,
+            "worker": str,
+            "attempts": int,
+            "progress": str,
+            "result": str,
+            "error": str,
+        },
+        pk="id",
+        not_null={"kind", "state", "created_at"},
+        defaults={"attempts": 0},
+    )
+    db.execute("create unique index one_open_job on jobs (kind) where state in ('queued', 'running')")
+
+
+@migrations()
+def m003_promotions(db: Database) -> None:
+    """Which adapter serves: the newest promotion that was not withdrawn, never 'the newest folder'."""
+    db.table("promotions").create(
+        {"id": int, "version": str, "promoted_at": float, "reason": str, "withdrawn_at": float},
+        pk="id",
+        not_null={"version", "promoted_at"},
+    )
+
+
+@migrations()
+def m004_bot(db: Database) -> None:
+    """The bot's own chats (never training data) and its durable inbox, keyed by Telegram's update_id."""
+    db.table("bot_messages").create(
+        {
+            "id": int,
+            "chat_id": int,
+            "speaker": str,
+            "text": str,
+            "sent_at": float,
+            "adapter": str,
+        },
+        pk="id",
+        not_null={"chat_id", "speaker", "text", "sent_at"},
+    )
+    db.table("bot_messages").create_index(["chat_id", "id"])
+    db.table("bot_inbox").create(
+        {"update_id": int, "chat_id": int, "received_at": float, "payload": str, "answered_at": float},
+        pk="update_id",
+        not_null={"received_at", "payload"},
+    )

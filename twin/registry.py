@@ -1,0 +1,274 @@
+"""Adapters: published by rename, verified before use, promoted and rolled back by a row.
+
+Knows nothing of torch: an adapter is a folder of files with a manifest, `twin.json`.
+
+    adapters/
+      .incoming-<name>/            being written; never looked at
+      20261121-223001-4f1c/        one version: a plain PEFT folder, loadable without this project
+        adapter_model.safetensors
+        adapter_config.json
+        twin.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from twin.errors import AdapterError
+from twin.prompt import PromptSpec
+
+MANIFEST = "twin.json"
+FORMAT = 1
+_INCOMING = ".incoming-"
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseIdentity:
+    """Which frozen weights an adapter belongs to.
+
+    Attributes:
+        model: the setting that named it.
+        fingerprint: of its weights' headers and its configuration.
+        quantization: "nf4" or "none".
+    """
+
+    model: str
+    fingerprint: str
+    quantization: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What `twin.json` says of an adapter.
+
+    Attributes:
+        version: the folder's name; unique for ever, so that no engine can confuse two adapters.
+        created_at: ISO 8601, UTC.
+        base: what it was trained on and must be served on.
+        prompt: how its conversations are rendered.
+        dataset: fingerprint of the snapshot it learned from.
+        owner_messages: how many of the owner's messages were stored then.
+        lora: rank, alpha and dropout.
+        metrics: measured numbers; held-out ones are named `val_*`.
+        versions: of the libraries that made it.
+        files: name to {"bytes", "sha256"}.
+    """
+
+    version: str
+    created_at: str
+    base: BaseIdentity
+    prompt: PromptSpec
+    dataset: str
+    owner_messages: int
+    lora: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand in the file."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read a folder's manifest.
+
+        Raises:
+            AdapterError: it is missing, damaged or of a newer format.
+        """
+        try:
+            values = json.loads((folder / MANIFEST).read_text())
+            if values.get("format", 0) > FORMAT:
+                raise AdapterError(f"The adapter {folder.name} was made by a newer version of twin", "upgrade twin")
+            values["base"] = BaseIdentity(**values["base"])
+            values["prompt"] = PromptSpec.from_dict(values["prompt"])
+            known = {part.name for part in fields(cls)}
+            return cls(**{name: value for name, value in values.items() if name in known})
+        except FileNotFoundError as error:
+            raise AdapterError(
+                f"The adapter {folder.name} has no {MANIFEST}",
+                "choose another version from `twin adapters list`",
+            ) from error
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise AdapterError(
+                f"The {MANIFEST} of the adapter {folder.name} is damaged",
+                "retrain, or promote another version",
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One row of the history of what served; `withdrawn_at` is set by a rollback. UTC epoch seconds."""
+
+    id: int
+    version: str
+    promoted_at: float
+    reason: str
+    withdrawn_at: float | None
+
+
+class Registry:
+    """The adapter folder and the promotions, over one database connection."""
+
+    def __init__(self, folder: Path, db: Database) -> None:
+        self.folder = folder
+        self._db = db
+
+    @contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """A private folder to write an adapter into; gone afterwards unless published."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / f"{_INCOMING}{os.getpid()}-{secrets.token_hex(4)}"
+        path.mkdir(mode=0o700)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def publish(self, incoming: Path, manifest: Manifest) -> Manifest:
+        """Make a finished folder a version: checksums, manifest, fsync, one rename. It does not serve yet.
+
+        Returns:
+            the manifest with its files.
+        """
+        files = {
+            path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+            for path in sorted(incoming.iterdir())
+            if path.is_file() and path.name != MANIFEST
+        }
+        complete = replace(manifest, files=files)
+        (incoming / MANIFEST).write_text(json.dumps(complete.as_dict(), indent=2) + "\n")
+        for path in (*incoming.iterdir(), incoming):
+            _fsync(path)
+        incoming.rename(self.folder / manifest.version)
+        _fsync(self.folder)
+        return complete
+
+    def path(self, version: str) -> Path:
+        """A version's folder.
+
+        Raises:
+            AdapterError: there is no such version.
+        """
+        if not _VERSION.fullmatch(version) or not (self.folder / version).is_dir():
+            raise AdapterError(f"There is no adapter {version!r}", "`twin adapters list` shows them")
+        return self.folder / version
+
+    def versions(self) -> list[str]:
+        """Every published version, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+    def verify(self, version: str, base: BaseIdentity | None = None) -> Manifest:
+        """Check every file against the manifest, and the base model if one is given.
+
+        Raises:
+            AdapterError: something is missing, truncated, altered or trained for another base; says which.
+        """
+        folder = self.path(version)
+        manifest = Manifest.read(folder)
+        if manifest.version != version:
+            raise AdapterError(f"The folder {version} holds the adapter {manifest.version}", "rename it back")
+        for name, expected in manifest.files.items():
+            path = folder / name
+            if not path.is_file():
+                raise AdapterError(f"The adapter {version} lacks {name}", "promote another version, or retrain")
+            if (size := path.stat().st_size) != expected["bytes"]:
+                raise AdapterError(
+                    f"The adapter {version} is truncated: {name} has {size} of {expected['bytes']} bytes",
+                    "promote another version, or retrain",
+                )
+            if _sha256(path) != expected["sha256"]:
+                raise AdapterError(f"The adapter {version} was altered: {name}", "promote another version, or retrain")
+        if base is not None:
+            _refuse_other_base(manifest, base)
+        return manifest
+
+    def current(self) -> str | None:
+        """The version that should serve."""
+        return next(iter(self.candidates()), None)
+
+    def candidates(self) -> list[str]:
+        """Promotions that were not withdrawn, newest first, each version once: what to fall back to."""
+        rows = self._db.execute("select version from promotions where withdrawn_at is null order by id desc")
+        return list(dict.fromkeys(row[0] for row in rows))
+
+    def promote(self, version: str, reason: str, now: float) -> Manifest:
+        """Let a version serve from the next reply on.
+
+        Raises:
+            AdapterError: it does not verify.
+        """
+        manifest = self.verify(version)
+        self._db.table("promotions").insert({"version": version, "promoted_at": now, "reason": reason})
+        return manifest
+
+    def rollback(self, now: float) -> str:
+        """Withdraw the current version; the one that served before serves again.
+
+        Returns:
+            the version that serves now.
+
+        Raises:
+            AdapterError: there is none before it, or that one does not verify.
+        """
+        candidates = self.candidates()
+        if len(candidates) < 2:
+            raise AdapterError("There is no earlier adapter to go back to", "`twin adapters list` shows what there is")
+        self.verify(candidates[1])
+        self._db.execute(
+            "update promotions set withdrawn_at = ? where version = ? and withdrawn_at is null",
+            [now, candidates[0]],
+        )
+        return candidates[1]
+
+    def history(self) -> list[Promotion]:
+        """Every promotion, oldest first."""
+        return [Promotion(**row) for row in self._db.query("select * from promotions order by id")]
+
+
+def new_version(now: datetime) -> str:
+    """A name that sorts by time and is never used twice."""
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _refuse_other_base(manifest: Manifest, base: BaseIdentity) -> None:
+    for what, theirs, ours in (
+        ("base model", manifest.base.fingerprint, base.fingerprint),
+        ("quantization", manifest.base.quantization, base.quantization),
+    ):
+        if theirs != ours:
+            shown = manifest.base.model if what == "base model" else theirs
+            raise AdapterError(
+                f"The adapter {manifest.version} was trained on another {what} ({shown})",
+                "set it back in twin.toml, or retrain with `twin train`",
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
