@@ -1,0 +1,227 @@
+"""The verbs `dataset`, `train` and `eval`.
+
+Knows only how to ask and how to show; torch is imported when a verb needs it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from training.dataset import Snapshot, build, load, newest
+from twin.console import echo_json
+from twin.errors import TwinError
+from twin.jobs import JobQueue
+from twin.registry import Registry
+from twin.settings import Settings, load_settings
+from twin.store import Store
+
+if TYPE_CHECKING:
+    from training.qlora import Progress as TrainProgress
+    from training.qlora import Trained
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+
+
+@click.group()
+def dataset() -> None:
+    """Build and describe the training set."""
+
+
+@dataset.command("build")
+@_JSON
+def dataset_build(as_json: bool) -> None:
+    """Write an immutable snapshot of what is stored now."""
+    settings = load_settings()
+    with Store.open(settings.database) as store:
+        snapshot = build(store, settings.dataset, settings.datasets)
+    _show_snapshot(snapshot, as_json)
+
+
+@dataset.command("stats")
+@click.argument("fingerprint", required=False)
+@_JSON
+def dataset_stats(fingerprint: str | None, as_json: bool) -> None:
+    """Describe a snapshot, by default the one built last."""
+    settings = load_settings()
+    snapshot = load(settings.datasets, fingerprint) if fingerprint else newest(settings.datasets)
+    _show_snapshot(snapshot, as_json)
+
+
+def _show_snapshot(snapshot: Snapshot, as_json: bool) -> None:
+    if as_json:
+        echo_json(snapshot.as_dict() | {"path": str(snapshot.folder)})
+        return
+    table = Table(title=f"Dataset {snapshot.fingerprint}", title_justify="left")
+    table.add_column("part")
+    for name in ("from", "sessions", "turns", "your replies", "your characters"):
+        table.add_column(name, justify="right")
+    starts = {"train": "", "val": snapshot.cuts.val_from, "test": snapshot.cuts.test_from}
+    for split, counts in snapshot.counts.items():
+        start = starts[split]
+        table.add_row(
+            split,
+            f"{start:%Y-%m-%d %H:%M}" if start else "the start",
+            f"{counts.sessions:,}",
+            f"{counts.turns:,}",
+            f"{counts.supervised_turns:,}",
+            f"{counts.characters:,}",
+        )
+    console = Console()
+    console.print(table)
+    left_out = sum(snapshot.owner_turns_not_supervised.values())
+    console.print(f"Messages with nothing to show (left out): {snapshot.messages.get('empty', 0):,}")
+    console.print(f"Turns of yours that are only forwards or media (context, not supervised): {left_out:,}")
+
+
+@click.command()
+@click.option("--max-seconds", type=click.FloatRange(min=10), help="End within about this time, whatever is learned.")
+@click.option("--job", "job_id", type=int, hidden=True, help="Report to this row of the job queue.")
+@_JSON
+def train(max_seconds: float | None, job_id: int | None, as_json: bool) -> None:
+    """Fine-tune an adapter on your replies, publish it, and let it serve if it is better."""
+    settings = load_settings()
+    if max_seconds is not None:
+        settings = settings.model_copy(update={"train": settings.train.model_copy(update={"max_seconds": max_seconds})})
+    with Store.open(settings.database) as store:
+        queue = JobQueue(store.db)
+        try:
+            trained = _train(settings, store, queue, job_id, quiet=as_json)
+        except TwinError as error:
+            if job_id is not None and not _STOP.is_set():
+                queue.finish(job_id, time.time(), error=str(error))
+            raise
+        summary = _summary(trained)
+        if job_id is not None and not trained.interrupted:
+            queue.finish(job_id, time.time(), result=summary)
+    if as_json:
+        echo_json(summary)
+    else:
+        _show_trained(trained)
+    if trained.interrupted:
+        raise SystemExit(130)
+
+
+_STOP = threading.Event()
+
+
+def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None, *, quiet: bool) -> Trained:
+    snapshot = build(store, settings.dataset, settings.datasets)
+    with _stoppable(_STOP), _live(quiet or job_id is not None) as (say, show):
+        say("Importing torch, transformers and peft")
+        from training.qlora import train as run
+
+        def on_progress(progress: TrainProgress) -> None:
+            show(progress)
+            if job_id is not None:
+                queue.report(job_id, progress.as_dict())
+
+        registry = Registry(settings.adapters, store.db)
+        return run(settings, snapshot, registry, say=say, on_progress=on_progress, stop=_STOP)
+
+
+@contextmanager
+def _stoppable(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends training at the next step; a second Ctrl-C ends it at once."""
+
+    def handle(number: int, _: Any) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _live(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[TrainProgress], None]]]:
+    """A progress bar on stderr: what is being done, then step, loss, held-out bits, speed and time left."""
+    if quiet:
+        yield (lambda _: None), (lambda _: None)
+        return
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task("Preparing", total=None, note="")
+        last_plain = 0.0
+
+        def say(text: str) -> None:
+            bars.update(task, description=text)
+            if not console.is_terminal:
+                console.print(text)
+
+        def show(at: TrainProgress) -> None:
+            nonlocal last_plain
+            note = (
+                f"step {at.step}/{at.steps} · loss {at.loss:.2f} · held-out {at.held_out.bits_per_character:.3f}"
+                f" (base {at.base.bits_per_character:.3f}) bits/char · {at.tokens_per_second:.0f} tokens/s"
+                f" · {_clock(at.seconds_left)} left"
+            )
+            bars.update(task, description="Training", total=at.steps, completed=at.step, note=note)
+            if not console.is_terminal and time.monotonic() - last_plain > 15:
+                last_plain = time.monotonic()
+                console.print(f"Training: {note}")
+
+        yield say, show
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _summary(trained: Trained) -> dict[str, Any]:
+    return {
+        "version": trained.manifest.version,
+        "promoted": trained.promoted,
+        "reason": trained.reason,
+        "interrupted": trained.interrupted,
+        "dataset": trained.manifest.dataset,
+        "metrics": trained.manifest.metrics,
+    }
+
+
+def _show_trained(trained: Trained) -> None:
+    console = Console()
+    console.print(f"Published adapter [bold]{trained.manifest.version}[/bold].")
+    if trained.promoted:
+        console.print(f"It serves from now on: {trained.reason}.")
+    else:
+        console.print(f"It does not serve: {trained.reason}.")
+        console.print(f"`twin adapters promote {trained.manifest.version}` lets it serve all the same.")
+
+
+@click.command("eval")
+@click.argument("version", required=False)
+@click.option("--samples", type=click.IntRange(0, 50), default=5, show_default=True, help="Replies side by side.")
+@click.option("--max-tokens", type=click.IntRange(min=500), default=8000, show_default=True, help="Held-out text read.")
+@_JSON
+def evaluate(version: str | None, samples: int, max_tokens: int, as_json: bool) -> None:
+    """Measure the base model and a twin on conversations later than all training data."""
+    settings = load_settings()
+    from training.comparison import compare, show
+
+    with Store.open(settings.database) as store:
+        registry = Registry(settings.adapters, store.db)
+        result = compare(settings, registry, version, samples=samples, max_tokens=max_tokens)
+    if as_json:
+        echo_json(result.as_dict())
+    else:
+        show(result, Console())

@@ -1,0 +1,165 @@
+"""Sessions to packed rows of token ids, in which every owner turn is supervised exactly once.
+
+Knows nothing of models or of torch.
+
+A session that fits the context budget is one window. A longer one is cut between turns into windows that
+repeat up to a quarter of the budget as unsupervised context (contract 4). Windows are packed into rows
+without padding; positions restart with every window, from which the model builds a block-diagonal mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from twin.messages import Session, Turn
+from twin.prompt import Encoded, PromptSpec, Tokenizer, encode, render_system, render_turn
+
+_REPEATED_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One training sequence.
+
+    Attributes:
+        ids: token ids, at most the context budget.
+        supervised: for each id, whether the loss sees it (as the thing to predict).
+        turns: how many owner turns it supervises.
+        characters: of their words, one more for every bubble: what bits per character divide by.
+        truncated: how many turns were too long for the budget and lost their end.
+    """
+
+    ids: tuple[int, ...]
+    supervised: tuple[bool, ...]
+    turns: int
+    characters: int
+    truncated: int = 0
+
+    @property
+    def labels(self) -> int:
+        """How many tokens the loss sees."""
+        return sum(self.supervised)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Windows side by side: the unit of one forward pass.
+
+    Attributes:
+        ids: (T,) token ids.
+        positions: (T,) position ids; each window starts at 0.
+        label_at: (N,) indices of the tokens *after which* a supervised token stands.
+        labels: (N,) those supervised tokens.
+        turns, characters: summed over its windows.
+    """
+
+    ids: list[int]
+    positions: list[int]
+    label_at: list[int]
+    labels: list[int]
+    turns: int
+    characters: int
+
+
+def windows(found: Iterable[Session], spec: PromptSpec, tokenizer: Tokenizer) -> list[Window]:
+    """Every session as windows, in order. Windows that would teach nothing are left out."""
+    head = _head(spec, tokenizer)
+    result: list[Window] = []
+    for session in found:
+        bodies = encode(tokenizer, [render_turn(spec, turn) for turn in session.turns])
+        result += _cut(head, list(zip(session.turns, bodies, strict=True)), spec.context_tokens)
+    return [window for window in result if window.turns]
+
+
+def pack(found: Sequence[Window], row_tokens: int) -> list[Row]:
+    """Windows into rows of at most `row_tokens`: first fit, longest first, so rows are nearly full.
+
+    A window longer than `row_tokens` has a row of its own.
+    """
+    bins: list[list[Window]] = []
+    room: list[int] = []
+    for window in sorted(found, key=lambda w: -len(w.ids)):
+        place = next((i for i, left in enumerate(room) if left >= len(window.ids)), None)
+        if place is None:
+            bins.append([])
+            room.append(row_tokens)
+            place = len(bins) - 1
+        bins[place].append(window)
+        room[place] -= len(window.ids)
+    return [_row(content) for content in bins]
+
+
+def _row(content: Sequence[Window]) -> Row:
+    ids: list[int] = []
+    positions: list[int] = []
+    label_at: list[int] = []
+    labels: list[int] = []
+    for window in content:
+        start = len(ids)
+        ids += window.ids
+        positions += range(len(window.ids))
+        for place, (token, supervised) in enumerate(zip(window.ids, window.supervised, strict=True)):
+            if supervised and place:
+                label_at.append(start + place - 1)
+                labels.append(token)
+    return Row(ids, positions, label_at, labels, sum(w.turns for w in content), sum(w.characters for w in content))
+
+
+def _head(spec: PromptSpec, tokenizer: Tokenizer) -> Encoded:
+    (system,) = encode(tokenizer, [render_system(spec)])
+    bos = Encoded(tuple(tokenizer.bos), (False,) * len(tokenizer.bos))
+    return bos + system
+
+
+def _cut(head: Encoded, turns: list[tuple[Turn, Encoded]], budget: int) -> list[Window]:
+    """One session's turns into windows of at most `budget` tokens, each turn new in exactly one of them."""
+    room = budget - len(head)
+    result: list[Window] = []
+    new: list[tuple[Turn, Encoded]] = []
+    context: list[Encoded] = []
+    used = 0
+    for turn, body in turns:
+        if new and used + len(body) > room:
+            result.append(_window(head, context, new, room))
+            context = _repeat([*context, *(found for _, found in new)], room, len(body))
+            used = sum(map(len, context))
+            new = []
+        new.append((turn, body))
+        used += len(body)
+    if new:
+        result.append(_window(head, context, new, room))
+    return result
+
+
+def _repeat(before: Sequence[Encoded], room: int, next_length: int) -> list[Encoded]:
+    """The latest turns that fit into a quarter of the room (and beside the next turn), as mere context."""
+    allowed = min(room // _REPEATED_SHARE, room - next_length)
+    kept: list[Encoded] = []
+    for body in reversed(before):
+        allowed -= len(body)
+        if allowed < 0:
+            break
+        kept.insert(0, body.unsupervised)
+    return kept
+
+
+def _window(head: Encoded, context: Sequence[Encoded], new: Sequence[tuple[Turn, Encoded]], room: int) -> Window:
+    whole = head
+    for body in context:
+        whole = whole + body
+    characters = truncated = 0
+    for turn, body in new:
+        kept = body
+        if len(body) > room:  # then it stands alone in its window
+            kept, truncated = (body[:room] if turn.is_supervisable else body[-room:]), truncated + 1
+        whole = whole + kept
+        if turn.is_supervisable:
+            characters += round(turn.characters * len(kept) / len(body))
+    return Window(
+        whole.ids,
+        whole.supervised,
+        sum(turn.is_supervisable for turn, _ in new),
+        characters,
+        truncated,
+    )
