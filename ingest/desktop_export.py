@@ -1,0 +1,239 @@
+"""A Telegram Desktop JSON export as a source: full (`chats.list`, `left_chats.list`) or of a single chat.
+
+Knows nothing of the database. The file is read twice, in pieces: once to see that it is whole, whose it is and which
+chats it holds (Telegram does not promise an order of keys), then once more for the messages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import ijson
+
+from ingest.desktop_message import read_message, user_id
+from ingest.json_stream import AGAIN, JsonBytes, open_json
+from ingest.source import Incoming, Owner, Skip, Tally
+from twin.errors import IngestError
+from twin.messages import Message
+
+PASSES = 2
+FILE_NAME = "result.json"
+_SHAPES = ("", "chats.list.item", "left_chats.list.item")
+_OWNER_ID = "personal_information.user_id"
+_SERVICE_ACCOUNTS = {777000, 42777}
+_LEFT_OUT = {
+    "bot_chat": "with a bot",
+    "saved_messages": "saved messages",
+    "private_group": "in a group",
+    "private_supergroup": "in a group",
+    "public_supergroup": "in a group",
+    "private_channel": "in a channel",
+    "public_channel": "in a channel",
+}
+
+
+@dataclass(slots=True)
+class _Chat:
+    """What the first pass learns of a chat."""
+
+    shape: str
+    type: Any = None
+    id: Any = None
+    name: Any = None
+    messages: int = 0
+    senders: set[Any] = field(default_factory=set)
+    is_chat: bool = False
+
+    def reason_to_skip(self, owner_id: int | None) -> str | None:
+        """Why it is no private dialog with a person; None when it is one."""
+        if self.type != "personal_chat":
+            return _LEFT_OUT.get(self.type, "in another kind of chat") if isinstance(self.type, str) else "malformed"
+        if user_id(self.id) is None:
+            return "malformed"
+        if user_id(self.id) in _SERVICE_ACCOUNTS:
+            return "from Telegram itself"
+        return "saved messages" if user_id(self.id) == owner_id else None
+
+    def strangers(self) -> set[int]:
+        """Senders that are not the other person, whose user id is the chat's id."""
+        return {sender for value in self.senders if (sender := user_id(value)) is not None} - {user_id(self.id) or 0}
+
+
+class DesktopExport:
+    """See `ingest.source.Source`. Make it with `open`, which reads the file once."""
+
+    def __init__(self, path: Path, chats: list[_Chat], owner: Owner, on_bytes: Callable[[int], None]) -> None:
+        self._path = path
+        self._chats = chats
+        self._on_bytes = on_bytes
+        self.owner = owner
+        self.tally = Tally()
+        self.name = f"telegram-desktop {path.name}"
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        asked_owner: int | None = None,
+        set_owner: int | None = None,
+        on_bytes: Callable[[int], None] = lambda _: None,
+    ) -> DesktopExport:
+        """Look the whole file through.
+
+        Args:
+            path: the file, or the folder with its result.json.
+            asked_owner: the owner's user id as given for this run.
+            set_owner: the owner's user id as it stands in the settings.
+            on_bytes: told how many bytes were read, `PASSES` times the file's size in all.
+
+        Raises:
+            IngestError: it cannot be read, is no export, or does not tell whose it is.
+        """
+        path = locate(path)
+        with open_json(path, on_bytes) as stream:
+            chats, told = _survey(stream)
+        if chats is None:
+            raise IngestError(
+                f"{path} is not a Telegram Desktop export", "give the result.json that Telegram Desktop wrote"
+            )
+        people = [chat for chat in chats if chat.reason_to_skip(None) is None]
+        if not people:
+            raise IngestError(f"{path} holds no private dialog", f"{AGAIN}, with personal chats included")
+        return cls(path, chats, _owner(path, people, asked_owner, set_owner, told), on_bytes)
+
+    def dialogs(self) -> Iterator[Incoming]:
+        """Each private dialog once; see `Source.dialogs`."""
+        for shape in _SHAPES:
+            chats = [chat for chat in self._chats if chat.shape == shape]
+            if not any(chat.reason_to_skip(self.owner.id) is None for chat in chats):
+                for chat in chats:
+                    self._leave_out(chat)
+                continue
+            with open_json(self._path, self._on_bytes) as stream:
+                yield from self._read(chats, ijson.items(stream, _join(shape, "messages.item")))
+                self._count_halves(stream)
+
+    def _read(self, chats: list[_Chat], stream: Iterator[Any]) -> Iterator[Incoming]:
+        for chat in chats:
+            part = islice(stream, chat.messages)
+            if chat.reason_to_skip(self.owner.id) is None:
+                name = chat.name if isinstance(chat.name, str) else None
+                chat_id = user_id(chat.id) or 0
+                yield Incoming(chat_id, name, self._messages(part, chat, chat_id, name))
+            else:
+                self._leave_out(chat)
+            deque(part, maxlen=0)
+        if next(stream, None) is not None:
+            raise self._changed()
+
+    def _messages(self, part: Iterator[Any], chat: _Chat, chat_id: int, name: str | None) -> Iterator[Message]:
+        read = 0
+        for raw in part:
+            read += 1
+            try:
+                message = read_message(raw, chat_id, name, self.owner.id, self.tally.inexact)
+            except Skip as verdict:
+                self.tally.messages[str(verdict)] += 1
+            else:
+                yield message
+        if read != chat.messages:
+            raise self._changed()
+
+    def _leave_out(self, chat: _Chat) -> None:
+        reason = chat.reason_to_skip(self.owner.id) or "malformed"
+        self.tally.dialogs[reason] += 1
+        if chat.messages:
+            self.tally.messages[reason] += chat.messages
+
+    def _count_halves(self, stream: JsonBytes) -> None:
+        if stream.halves:
+            self.tally.inexact["half a character replaced"] += stream.halves
+
+    def _changed(self) -> IngestError:
+        return IngestError(f"{self._path} changed while it was being read", "run this again when it is complete")
+
+
+def locate(path: Path) -> Path:
+    """The export's file: `path` itself, or the result.json in that folder.
+
+    Raises:
+        IngestError: there is none.
+    """
+    if path.is_dir():
+        if (path / FILE_NAME).is_file():
+            return path / FILE_NAME
+        if any(path.glob("messages*.html")):
+            raise IngestError(f"{path} is an HTML export", f"{AGAIN} instead of HTML")
+        raise IngestError(f"There is no {FILE_NAME} in {path}", "give the folder that Telegram Desktop wrote")
+    if not path.exists():
+        raise IngestError(f"There is no file {path}", "check the path")
+    return path
+
+
+def _join(shape: str, key: str) -> str:
+    return f"{shape}.{key}" if shape else key
+
+
+def _survey(stream: JsonBytes) -> tuple[list[_Chat] | None, int | None]:
+    """One pass: every chat in the order of the file (None if nothing looks like an export), and the owner's id."""
+    watched = {
+        _join(shape, key): (shape, key)
+        for shape in _SHAPES
+        for key in ("type", "id", "name", "messages", "messages.item", "messages.item.from_id")
+    }
+    watched |= {shape: (shape, "") for shape in _SHAPES} | {_OWNER_ID: ("", "owner")}
+    lists = {shape.removesuffix(".item") for shape in _SHAPES if shape}
+    current: dict[str, _Chat] = {}
+    chats: list[_Chat] = []
+    is_export, told = False, None
+    for prefix, event, value in ijson.parse(stream):
+        shape, key = watched.get(prefix, ("", None))
+        if key is None:
+            is_export = is_export or (event == "start_array" and prefix in lists)
+        elif event in ("map_key", "end_map", "end_array"):
+            continue
+        elif key == "":
+            current[shape] = _Chat(shape)
+            chats.append(current[shape])
+        elif key == "owner":
+            told = user_id(value)
+            is_export = True
+        elif shape in current:
+            _learn(current[shape], key, event, value)
+    found = [chat for chat in chats if chat.shape or (chat.is_chat and isinstance(chat.type, str))]
+    return (found if is_export or found else None), told
+
+
+def _learn(chat: _Chat, key: str, event: str, value: Any) -> None:
+    if key == "messages.item":
+        chat.messages += 1
+    elif key == "messages.item.from_id":
+        chat.senders.add(value)
+    elif key == "messages":
+        chat.is_chat = chat.is_chat or event == "start_array"
+    else:
+        setattr(chat, key, value)
+
+
+def _owner(path: Path, people: list[_Chat], asked: int | None, settings: int | None, told: int | None) -> Owner:
+    """Asked for, else set, else told by the export, else the one stranger that every dialog shares."""
+    if asked is not None:
+        return Owner(asked, "--owner-id", is_asked_for=True)
+    if settings is not None:
+        return Owner(settings, "owner.id in the settings")
+    if told is not None:
+        return Owner(told, "the export")
+    seen = [strangers for chat in people if (strangers := chat.strangers())]
+    appearances = Counter(sender for strangers in seen for sender in strangers)
+    everywhere = [sender for sender, times in appearances.items() if times == len(seen)]
+    if len(everywhere) != 1:
+        raise IngestError(
+            f"{path} does not tell which of its people you are",
+            "give your own Telegram user id with --owner-id",
+        )
+    return Owner(everywhere[0], f"who writes in {'every dialog' if len(seen) > 1 else 'the dialog'} beside its partner")
