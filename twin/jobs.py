@@ -48,7 +48,10 @@ class Job:
 
 
 class JobQueue:
-    """The queue over one database connection; every change is a single statement, so no lock is held."""
+    """The queue over one database connection; every change is a single statement, so no lock is held.
+
+    `now` is always UTC epoch seconds.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -71,7 +74,8 @@ class JobQueue:
     def claim(self, worker: str, now: float) -> Job | None:
         """Take the oldest queued job, or nothing; no two workers get the same one."""
         rows = self._write(
-            "update jobs set state = 'running', worker = ?, started_at = ?, heartbeat_at = ?, attempts = attempts + 1"
+            "update jobs set state = 'running', worker = ?, started_at = ?, heartbeat_at = ?, attempts = attempts + 1,"
+            " progress = null"
             " where id = (select id from jobs where state = 'queued' order by id limit 1) and state = 'queued'"
             " returning *",
             [worker, now, now],
@@ -89,9 +93,9 @@ class JobQueue:
     def finish(
         self, job_id: int, now: float, *, result: dict[str, Any] | None = None, error: str | None = None
     ) -> None:
-        """End a job: done with a result, or failed with one sentence."""
+        """End a job: done with a result, or failed with one sentence; the first to end it is right."""
         self._db.execute(
-            "update jobs set state = ?, finished_at = ?, result = ?, error = ? where id = ?",
+            "update jobs set state = ?, finished_at = ?, result = ?, error = ? where id = ? and finished_at is null",
             ["failed" if error else "done", now, json.dumps(result or {}), error, job_id],
         )
 
@@ -103,6 +107,13 @@ class JobQueue:
             [job_id],
         )
 
+    def retry(self, job_id: int) -> None:
+        """Put a running job back after its process died; the attempt counts."""
+        self._db.execute(
+            "update jobs set state = 'queued', worker = null where id = ? and state = 'running'",
+            [job_id],
+        )
+
     def take_over(self, now: float, stale_seconds: float, max_attempts: int) -> None:
         """Requeue running jobs whose worker went silent; after `max_attempts` they fail instead."""
         stale = now - stale_seconds
@@ -111,7 +122,7 @@ class JobQueue:
             " where state = 'running' and heartbeat_at < ? and attempts >= ?",
             [
                 now,
-                "The worker died each time it ran this job: see its log, then try again.",
+                str(JobError("The worker died each time it ran this job", "see its log, then try again")),
                 stale,
                 max_attempts,
             ],

@@ -18,97 +18,23 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sqlite_utils import Database
 
 from twin.errors import AdapterError
-from twin.prompt import PromptSpec
+from twin.manifest import FORMAT, MANIFEST, BaseIdentity, Manifest
 
-MANIFEST = "twin.json"
-FORMAT = 1
+__all__ = ["FORMAT", "MANIFEST", "BaseIdentity", "Manifest", "Promotion", "Registry", "new_version"]
+
 _INCOMING = ".incoming-"
+_LEFTOVER_SECONDS = 24 * 3600.0
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class BaseIdentity:
-    """Which frozen weights an adapter belongs to.
-
-    Attributes:
-        model: the setting that named it.
-        fingerprint: of its weights' headers and its configuration.
-        quantization: "nf4" or "none".
-    """
-
-    model: str
-    fingerprint: str
-    quantization: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What `twin.json` says of an adapter.
-
-    Attributes:
-        version: the folder's name; unique for ever, so that no engine can confuse two adapters.
-        created_at: ISO 8601, UTC.
-        base: what it was trained on and must be served on.
-        prompt: how its conversations are rendered.
-        dataset: fingerprint of the snapshot it learned from.
-        owner_messages: how many of the owner's messages were stored then.
-        lora: rank, alpha and dropout.
-        metrics: measured numbers; held-out ones are named `val_*`.
-        versions: of the libraries that made it.
-        files: name to {"bytes", "sha256"}.
-    """
-
-    version: str
-    created_at: str
-    base: BaseIdentity
-    prompt: PromptSpec
-    dataset: str
-    owner_messages: int
-    lora: dict[str, Any]
-    metrics: dict[str, Any]
-    versions: dict[str, str]
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    format: int = FORMAT
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they stand in the file."""
-        return asdict(self)
-
-    @classmethod
-    def read(cls, folder: Path) -> Manifest:
-        """Read a folder's manifest.
-
-        Raises:
-            AdapterError: it is missing, damaged or of a newer format.
-        """
-        try:
-            values = json.loads((folder / MANIFEST).read_text())
-            if values.get("format", 0) > FORMAT:
-                raise AdapterError(f"The adapter {folder.name} was made by a newer version of twin", "upgrade twin")
-            values["base"] = BaseIdentity(**values["base"])
-            values["prompt"] = PromptSpec.from_dict(values["prompt"])
-            known = {part.name for part in fields(cls)}
-            return cls(**{name: value for name, value in values.items() if name in known})
-        except FileNotFoundError as error:
-            raise AdapterError(
-                f"The adapter {folder.name} has no {MANIFEST}",
-                "choose another version from `twin adapters list`",
-            ) from error
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise AdapterError(
-                f"The {MANIFEST} of the adapter {folder.name} is damaged",
-                "retrain, or promote another version",
-            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +59,7 @@ class Registry:
     def incoming(self) -> Iterator[Path]:
         """A private folder to write an adapter into; gone afterwards unless published."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._sweep()
         path = self.folder / f"{_INCOMING}{os.getpid()}-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
         try:
@@ -145,7 +72,13 @@ class Registry:
 
         Returns:
             the manifest with its files.
+
+        Raises:
+            AdapterError: the version's name cannot be a folder's name, or exists already.
         """
+        target = self.folder / manifest.version
+        if not _VERSION.fullmatch(manifest.version) or target.exists():
+            raise AdapterError(f"The adapter cannot be published as {manifest.version!r}", "choose a new version name")
         files = {
             path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
             for path in sorted(incoming.iterdir())
@@ -155,9 +88,17 @@ class Registry:
         (incoming / MANIFEST).write_text(json.dumps(complete.as_dict(), indent=2) + "\n")
         for path in (*incoming.iterdir(), incoming):
             _fsync(path)
-        incoming.rename(self.folder / manifest.version)
+        incoming.rename(target)
         _fsync(self.folder)
         return complete
+
+    def _sweep(self) -> None:
+        """Remove what a killed training left behind: its process is gone and nobody wrote to it for a day."""
+        for path in self.folder.glob(f"{_INCOMING}*-*"):
+            pid = path.name.removeprefix(_INCOMING).split("-")[0]
+            untouched = time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS
+            if untouched and pid.isdecimal() and not _is_alive(int(pid)):
+                shutil.rmtree(path, ignore_errors=True)
 
     def path(self, version: str) -> Path:
         """A version's folder.
@@ -259,6 +200,16 @@ def _refuse_other_base(manifest: Manifest, base: BaseIdentity) -> None:
                 f"The adapter {manifest.version} was trained on another {what} ({shown})",
                 "set it back in twin.toml, or retrain with `twin train`",
             )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _sha256(path: Path) -> str:

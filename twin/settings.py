@@ -6,22 +6,24 @@ The only reader of the environment. Secrets are not settings: see `bot_token`.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import stat
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from twin.errors import SettingsError
 
@@ -64,6 +66,12 @@ class DatasetSettings(_Section):
     max_held_out_turns: int = Field(500, ge=1, description="no more turns than this in either held-out part")
     val_from: datetime | None = Field(None, description="instead of shares: validation starts here (UTC)")
     test_from: datetime | None = Field(None, description="instead of shares: the test part starts here (UTC)")
+
+    @field_validator("val_from", "test_from")
+    @classmethod
+    def _as_utc(cls, value: datetime | None) -> datetime | None:
+        """A time without a zone is UTC, as the description says."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class Train(_Section):
@@ -122,6 +130,7 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    # Where everything lives: from TWIN_HOME alone, never from the file, which lies in it.
     home: Path = Field(default_factory=lambda: default_home(), exclude=True)
     owner: Owner = Owner()
     base: Base = Base()
@@ -130,6 +139,12 @@ class Settings(BaseSettings):
     reply: Reply = Reply()
     worker: Worker = Worker()
     telegram: Telegram = Telegram()
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _same_home_everywhere(cls, value: Any) -> Path:
+        """The variable's raw text means what `default_home` makes of it: absolute, "~" expanded, empty for none."""
+        return Path(value).expanduser().absolute() if str(value) else default_home()
 
     @classmethod
     def settings_customise_sources(
@@ -140,12 +155,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables win over the file, the file over defaults."""
-        return (
-            init_settings,
-            env_settings,
-            TomlConfigSettingsSource(settings_cls, settings_file(default_home())),
-        )
+        """Variables win over the file of the same home, the file over defaults."""
+        home = init_settings().get("home") or default_home()
+        file = TomlConfigSettingsSource(settings_cls, settings_file(Path(home)))
+        if "home" in file.toml_data:
+            raise SettingsError(
+                f"{settings_file(Path(home))} cannot say where its own home is",
+                f"remove `home` and set the variable {HOME_VARIABLE} instead",
+            )
+        return (init_settings, env_settings, file)
 
     @property
     def database(self) -> Path:
@@ -188,6 +206,12 @@ def secure_umask() -> None:
     os.umask(0o077)
 
 
+def keep_libraries_local() -> None:
+    """Tell the machine-learning libraries not to phone home; must run before they are imported."""
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_SAFETENSORS_CONVERSION"):
+        os.environ.setdefault(name, "1")
+
+
 def load_settings() -> Settings:
     """Read `twin.toml` and TWIN_* variables once; pass the result on explicitly.
 
@@ -202,18 +226,28 @@ def load_settings() -> Settings:
         raise SettingsError(f"{file} is not valid TOML ({error})", "correct that line") from error
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror})", "check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not UTF-8 text", "save it as UTF-8") from error
+    except UnreadableVariable as error:
+        raise SettingsError(
+            f"A {_PREFIX}* variable cannot be read ({error})", "write lists as JSON, for example [1, 2]"
+        ) from error
     except ValidationError as error:
         raise _explain(error, file) from error
 
 
 def known_keys() -> list[str]:
     """Every setting as "section.key", in the order of the file."""
-    return [
-        f"{section}.{key}"
-        for section, field in Settings.model_fields.items()
+    return [f"{section}.{key}" for section, kind in _sections().items() for key in kind.model_fields]
+
+
+def _sections() -> dict[str, type[_Section]]:
+    """Each section of the file with its class, in the order of the file."""
+    return {
+        name: field.annotation
+        for name, field in Settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
-        for key in field.annotation.model_fields
-    ]
+    }
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
@@ -227,7 +261,7 @@ def _explain(error: ValidationError, file: Path) -> SettingsError:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return SettingsError(f"{file} has an unknown key {key!r}", _did_you_mean(key, known_keys()))
+        return SettingsError(f"{file} has an unknown key {key!r}", _did_you_mean(key, [*known_keys(), *_sections()]))
     return SettingsError(
         f"The setting {key} is wrong ({first['msg']})", f"correct it in {file} or in its {_PREFIX}* variable"
     )
@@ -265,22 +299,22 @@ def default_toml() -> str:
         "# A variable such as TWIN_REPLY__TEMPERATURE=0.7 overrides this file.",
         "# The bot's token does not belong here: put it into the file bot-token beside this one (chmod 600).",
     ]
-    for section, field in Settings.model_fields.items():
-        kind = field.annotation
-        if not (isinstance(kind, type) and issubclass(kind, _Section)):
-            continue
+    for section, kind in _sections().items():
         lines += ["", f"# {(kind.__doc__ or '').splitlines()[0]}", f"[{section}]"]
         for key, option in kind.model_fields.items():
             note = f"  # {option.description}" if option.description else ""
-            lines.append(f"# {key} = {_toml(option.default)}{note}")
+            lines.append(f"# {key} ={_toml(option.default)}{note}")
     return "\n".join(lines) + "\n"
 
 
 def _toml(value: object) -> str:
-    if value is None:
-        return '""' if isinstance(value, str) else "..."
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, frozenset):
-        return "[" + ", ".join(map(str, sorted(value))) + "]"
-    return str(value)
+    """A value as it stands after the "=": nothing for None, which TOML cannot say, else a space and the value."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return f" {json.dumps(value, ensure_ascii=False)}"  # a JSON string is a TOML basic string
+        case frozenset():
+            return f" [{', '.join(map(str, sorted(value)))}]"
+        case _:
+            return f" {value}"

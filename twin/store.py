@@ -40,7 +40,8 @@ _UPSERT = f"""
 insert into messages ({", ".join(_MESSAGE_COLUMNS)}) values ({", ".join("?" * len(_MESSAGE_COLUMNS))})
 on conflict (chat_id, message_id) do update set
   {", ".join(f"{name} = excluded.{name}" for name in _MESSAGE_COLUMNS[2:])}
-where ({", ".join(f"messages.{name}" for name in _MESSAGE_COLUMNS[2:])})
+where coalesce(excluded.edited_at, 0) >= coalesce(messages.edited_at, 0)
+  and ({", ".join(f"messages.{name}" for name in _MESSAGE_COLUMNS[2:])})
   is not ({", ".join(f"excluded.{name}" for name in _MESSAGE_COLUMNS[2:])})
 """  # noqa: S608 - column names are constants of this module
 
@@ -78,7 +79,7 @@ def open_database(path: Path) -> Database:
         if not path.exists():
             path.touch(mode=0o600)
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
-        connection.execute("pragma journal_mode = wal")
+        _use_wal(connection)
         connection.execute("pragma synchronous = normal")
         connection.execute("pragma foreign_keys = on")
         db = Database(connection)
@@ -97,6 +98,20 @@ def open_database(path: Path) -> Database:
         if connection is not None:
             connection.close()
         raise
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Readers never block writers. SQLite may refuse the change of mode at once while another process makes it
+    (its busy timeout does not count here), so it is asked again."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _migrate(db: Database) -> None:
@@ -145,9 +160,22 @@ class Store:
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
-        """All of it or nothing: rolled back on any error."""
-        with self.db.atomic():
+        """All of it or nothing: rolled back on any error.
+
+        Takes the write lock at once: a transaction that read first could not wait for another writer later
+        (SQLITE_BUSY_SNAPSHOT, https://www.sqlite.org/isolation.html).
+        """
+        if self.db.conn.in_transaction:
+            with self.db.atomic():
+                yield
+            return
+        self.db.conn.execute("begin immediate")
+        try:
             yield
+            self.db.conn.execute("commit")
+        except BaseException:
+            self.db.rollback()
+            raise
 
     def add_dialog(self, chat_id: int, name: str | None, kind: str = "person") -> None:
         """Make a dialog known; a later name replaces an earlier one, no name replaces nothing."""
@@ -159,6 +187,8 @@ class Store:
 
     def write_messages(self, messages: Sequence[Message]) -> int:
         """Insert messages, or update rows that differ; writing the same again changes nothing.
+
+        What was edited later wins, so that an old export never takes back an edit that a newer one brought.
 
         Returns:
             how many rows were inserted or changed.

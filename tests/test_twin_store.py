@@ -1,0 +1,241 @@
+"""The SQLite file: messages in, messages out, never lossy, never twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from twin.errors import StoreError
+from twin.messages import Message
+from twin.migrations import migrations
+from twin.settings import Settings
+from twin.store import Store, Written, open_database
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MIGRATIONS = [migration.name for migration in migrations._migrations]
+
+MESSAGES = st.builds(
+    Message,
+    chat_id=st.integers(1, 2),
+    message_id=st.integers(1, 6),
+    sent_at=st.integers(0, 10_000).map(lambda seconds: START + timedelta(seconds=seconds)),
+    sender_id=st.none() | st.integers(1, 9),
+    is_owner=st.booleans(),
+    text=st.text(max_size=12),
+    reply_to=st.none() | st.integers(1, 6),
+    forwarded_from=st.none() | st.text(max_size=5),
+    via_bot=st.none() | st.just("gif"),
+    edited_at=st.none() | st.integers(1, 3).map(lambda days: START + timedelta(days=days)),
+    media=st.none() | st.just("sticker"),
+    media_note=st.none() | st.just("🙂"),
+    entities=st.none() | st.just("[]"),
+)
+
+
+def message(message_id: int, text: str = "hi", *, chat_id: int = 1, is_owner: bool = True) -> Message:
+    return Message(chat_id, message_id, START + timedelta(seconds=message_id), 7, is_owner, text)
+
+
+def filled(batches: list[list[Message]]) -> list[Message]:
+    """What a blank store holds after these batches."""
+    db = Database(memory=True)
+    migrations.apply(db)
+    with Store(db) as store:
+        for chat_id in (1, 2):
+            store.add_dialog(chat_id, None)
+        for batch in batches:
+            store.write_messages(batch)
+        return [found for chat_id in (1, 2) for found in store.messages(chat_id)]
+
+
+@given(data=st.data(), versions=st.lists(MESSAGES, unique_by=lambda m: (m.chat_id, m.message_id, m.edited_at)))
+@settings(max_examples=40, deadline=None)
+def test_any_order_and_repetition_of_batches_ends_in_the_same_table(
+    data: st.DataObject, versions: list[Message]
+) -> None:
+    """Identity is (chat_id, message_id); of several versions of one message the one edited last stays."""
+    again = data.draw(st.lists(st.sampled_from(versions), max_size=10)) if versions else []
+    shuffled = data.draw(st.permutations([*versions, *again]))
+    cut = data.draw(st.integers(0, len(shuffled)))
+    once = filled([versions])
+    assert filled([shuffled[:cut], shuffled[cut:], versions]) == once
+    last: dict[tuple[int, int], Message] = {}
+    for version in sorted(versions, key=lambda m: m.edited_at or START):
+        last[version.chat_id, version.message_id] = version
+    assert sorted(once, key=lambda m: (m.chat_id, m.message_id)) == [last[key] for key in sorted(last)]
+
+
+def test_writing_the_same_again_changes_nothing(store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    assert store.write_messages([message(1), message(2)]) == 2
+    assert store.write_messages([message(1), message(2)]) == 0
+    assert store.write_messages([replace(message(2), text="changed"), message(3)]) == 2
+    assert [found.text for found in store.messages(1)] == ["hi", "changed", "hi"]
+
+
+def test_an_old_export_never_takes_back_a_newer_edit(store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    edited = replace(message(1, "typo fixed"), edited_at=START + timedelta(days=1))
+    store.write_messages([edited])
+    assert store.write_messages([message(1, "tpyo")]) == 0
+    assert store.messages(1) == [edited]
+
+
+def test_dialogs_are_counted_and_a_name_is_never_lost(store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    store.add_dialog(2, None)
+    store.add_dialog(1, None)
+    store.write_messages([message(1), message(2, is_owner=False), message(3, chat_id=2)])
+    ada, other = store.dialogs()
+    assert (ada.name, ada.messages, ada.owner_messages) == ("Ada", 2, 1)
+    assert (ada.first_at, ada.last_at) == (START + timedelta(seconds=1), START + timedelta(seconds=2))
+    assert (other.name, other.messages) == (None, 1)
+    assert (store.owner_messages(), store.message_count()) == (2, 3)
+
+
+def test_a_batch_that_fails_leaves_nothing_of_itself(store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    with pytest.raises(sqlite3.IntegrityError):
+        store.write_messages([message(1), message(1, chat_id=99)])
+    assert store.message_count() == 0
+
+
+def test_a_transaction_that_reads_first_waits_for_another_writer(home: Settings, store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    started = threading.Event()
+
+    def write_slowly() -> None:
+        with Store.open(home.database) as other, other.atomic():
+            other.write_messages([message(1)])
+            started.set()
+            time.sleep(0.2)
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    started.wait(30)
+    with store.atomic():
+        seen = store.message_count()
+        store.write_messages([message(2)])
+    writer.join()
+    assert (seen, store.message_count()) == (1, 2)
+
+
+def test_an_inner_failure_can_be_survived_inside_one_transaction(store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    with store.atomic():
+        store.write_messages([message(1)])
+        with pytest.raises(sqlite3.IntegrityError):
+            store.write_messages([message(2, chat_id=99)])
+    assert store.message_count() == 1
+
+
+def test_a_finished_run_is_accounted_for(store: Store) -> None:
+    store.record_ingest("export", 7, Written(added=2, unchanged=1), {"group": 3})
+    row = next(iter(store.db.query("select * from ingest_runs")))
+    assert (row["source"], row["added"], row["updated"], row["skipped"]) == ("export", 2, 0, '{"group": 3}')
+
+
+def test_the_database_and_its_log_are_the_owners_alone(home: Settings, store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    files = sorted(home.home.glob("twin.db*"))
+    assert [file.name for file in files] == ["twin.db", "twin.db-shm", "twin.db-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+OPEN_MANY = """
+import sys, time
+from pathlib import Path
+from twin.store import Store
+folder, start = Path(sys.argv[1]), float(sys.argv[2])
+for number in range(20):
+    time.sleep(max(0, start + number * 0.05 - time.time()))
+    with Store.open(folder / f"{number}.db") as store:
+        store.add_dialog(1, "Ada")
+"""
+
+
+def test_processes_may_open_a_blank_database_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OPEN_MANY, str(tmp_path), str(time.time() + 2)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    errors = [process.communicate(timeout=90)[1] for process in processes]
+    assert errors == ["", "", ""]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("until", MIGRATIONS[1:])
+def test_every_older_database_moves_forward_with_its_rows(tmp_path: Path, until: str) -> None:
+    file = tmp_path / "twin.db"
+    old = Database(file)
+    migrations.apply(old, stop_before=until)
+    old.table("dialogs").insert({"chat_id": 1, "name": "Ada", "kind": "person"})
+    old.execute(
+        "insert into messages (chat_id, message_id, sent_at, is_owner, text) values (1, 1, 1767225601, 1, 'hi')"
+    )
+    if "jobs" in old.table_names():
+        old.table("jobs").insert({"kind": "retrain", "state": "queued", "requested_by": "x", "created_at": 1.0})
+    old_rows = {
+        name: list(old.table(name).rows) for name in old.table_names() if not name.startswith(("_sqlite", "sqlite"))
+    }
+    old.close()
+    with Store.open(file) as store, Store.open(tmp_path / "blank.db") as blank:
+        assert [m.name for m in migrations.applied(store.db)] == MIGRATIONS
+        assert {t.name: t.columns_dict for t in store.db.tables} == {t.name: t.columns_dict for t in blank.db.tables}
+        for name, rows in old_rows.items():
+            kept = [{key: row[key] for key in rows[0]} for row in store.db.table(name).rows] if rows else []
+            assert kept == rows
+        assert [found.text for found in store.messages(1)] == ["hi"]
+
+
+def test_opening_twice_changes_nothing(home: Settings) -> None:
+    with Store.open(home.database) as store:
+        before = list(store.db.query("select * from _sqlite_migrations"))
+    with Store.open(home.database) as store:
+        assert list(store.db.query("select * from _sqlite_migrations")) == before
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "twin.db"
+    newer = open_database(file)
+    newer.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('twin', 'm999_x', '')")
+    newer.execute("pragma wal_checkpoint(truncate)")
+    newer.close()
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match="was written by a newer version of twin: upgrade twin, or point TWIN_HOME"):
+        Store.open(file)
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "twin.db"
+    file.write_text("a shopping list, and quite a long one at that\n" * 40)
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match=r"cannot be opened \(file is not a database\): check the path"):
+        Store.open(file)
+    assert file.read_bytes() == before
+
+
+def test_a_folder_in_the_databases_place_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store.open(tmp_path)
+
+
+def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "twin.db"
+    with Store.open(file) as store:
+        store.add_dialog(1, "Ada")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100] + b"\xff" * 4000 + whole[4100:])
+    with pytest.raises(StoreError, match="restore it from a backup"):
+        Store.open(file)

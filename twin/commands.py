@@ -1,0 +1,247 @@
+"""The verbs of the core: `twin init`, `twin adapters`, `twin jobs`.
+
+Knows nothing of training, models or Telegram.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from twin.console import echo_json
+from twin.errors import AdapterError, SettingsError
+from twin.jobs import Job, JobQueue
+from twin.registry import Manifest, Registry
+from twin.settings import default_home, default_toml, load_settings, settings_file
+from twin.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Overwrite a twin.toml that is there already.")
+def init(force: bool) -> None:
+    """Make the home folder (only you can read it) and write a commented twin.toml into it."""
+    home = default_home()
+    file = settings_file(home)
+    if file.exists() and not force:
+        raise SettingsError(f"{file} exists already", "edit it, or overwrite it with `twin init --force`")
+    try:
+        for folder in (home, home / "adapters", home / "datasets"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_whole(file, default_toml())
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written ({error.strerror})", "choose another TWIN_HOME") from error
+    click.echo(
+        f"Wrote {file}; every setting stands at its default.\n"
+        "Next:\n"
+        "  twin doctor              checks this machine and says what is missing\n"
+        "  twin ingest export PATH  brings in a Telegram Desktop export (result.json)\n"
+        "  twin train               makes the first adapter\n"
+        "  twin up                  answers in Telegram and retrains by itself"
+    )
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """All of it or nothing, readable by its owner alone."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600, exist_ok=False)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(file)
+
+
+@contextmanager
+def _registry() -> Iterator[Registry]:
+    settings = load_settings()
+    with Store.open(settings.database) as store:
+        yield Registry(settings.adapters, store.db)
+
+
+@click.group()
+def adapters() -> None:
+    """List, show, promote and roll back adapters: the versions of your twin."""
+
+
+@adapters.command("list")
+@_JSON
+def list_adapters(as_json: bool) -> None:
+    """Every version, newest first; damaged ones with the reason."""
+    with _registry() as registry:
+        rows = [_adapter_row(registry, version) for version in reversed(registry.versions())]
+    if as_json:
+        echo_json(rows)
+    elif not rows:
+        click.echo("There is no adapter yet: `twin train` makes the first.")
+    else:
+        _print_adapters(rows)
+
+
+@adapters.command()
+@click.argument("version")
+@_JSON
+def show(version: str, as_json: bool) -> None:
+    """Everything the manifest of one version says."""
+    with _registry() as registry:
+        row = _adapter_row(registry, version)
+        manifest = Manifest.read(registry.path(version)).as_dict()
+    if as_json:
+        echo_json(manifest | {"serves": row["serves"], "promoted_at": row["promoted_at"], "damage": row["damage"]})
+        return
+    from rich.console import Console
+    from rich.pretty import Pretty
+
+    console = Console()
+    state = row["damage"] or ("It serves." if row["serves"] else "It does not serve.")
+    console.print(state, markup=False)
+    console.print(Pretty(manifest, expand_all=True))
+
+
+@adapters.command()
+@click.argument("version")
+@_JSON
+def promote(version: str, as_json: bool) -> None:
+    """Let one version serve from the next reply on."""
+    with _registry() as registry:
+        registry.promote(version, "by hand", time.time())
+    _say_serving(version, as_json)
+
+
+@adapters.command()
+@_JSON
+def rollback(as_json: bool) -> None:
+    """Go back to the version that served before."""
+    with _registry() as registry:
+        version = registry.rollback(time.time())
+    _say_serving(version, as_json)
+
+
+def _say_serving(version: str, as_json: bool) -> None:
+    if as_json:
+        echo_json({"serves": version})
+    else:
+        click.echo(f"{version} serves from the next reply on.")
+
+
+def _adapter_row(registry: Registry, version: str) -> dict[str, Any]:
+    """What the list shows of one version; `damage` says why it cannot serve, None when it can."""
+    promoted = [promotion.promoted_at for promotion in registry.history() if promotion.version == version]
+    row: dict[str, Any] = {
+        "version": version,
+        "created_at": None,
+        "serves": registry.current() == version,
+        "base": None,
+        "quantization": None,
+        "held_out_before": None,
+        "held_out_after": None,
+        "promoted_at": max(promoted, default=None),
+        "damage": None,
+    }
+    try:
+        manifest = registry.verify(version)
+    except AdapterError as error:
+        registry.path(version)
+        return row | {"damage": str(error)}
+    return row | {
+        "created_at": manifest.created_at,
+        "base": manifest.base.model,
+        "quantization": manifest.base.quantization,
+        "held_out_before": manifest.metrics.get("val_base_bits_per_character"),
+        "held_out_after": manifest.metrics.get("val_bits_per_character"),
+    }
+
+
+def _print_adapters(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(caption="held-out: bits per character on later conversations, base -> twin; less is better")
+    for title in ("version", "created", "serves", "base", "held-out", "promoted"):
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        if row["damage"]:
+            table.add_row(row["version"], "", "", f"[red]damaged: {_plain(row['damage'])}", "", "")
+            continue
+        table.add_row(
+            row["version"],
+            f"{datetime.fromisoformat(row['created_at']).astimezone():%Y-%m-%d %H:%M}",
+            "[green]yes" if row["serves"] else "",
+            _plain(f"{row['base']} ({row['quantization']})"),
+            f"{_number(row['held_out_before'])} -> {_number(row['held_out_after'])}",
+            _when(row["promoted_at"]),
+        )
+    Console().print(table)
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
+@_JSON
+def jobs(limit: int, as_json: bool) -> None:
+    """Show the job queue, newest first: who asked for what, and how far it is."""
+    with Store.open(load_settings().database) as store:
+        found = JobQueue(store.db).latest(limit)
+    if as_json:
+        echo_json([asdict(job) for job in found])
+    elif not found:
+        click.echo("There is no job: `/retrain` in the bot or the worker's schedule queues one.")
+    else:
+        _print_jobs(found)
+
+
+def _print_jobs(found: list[Job]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for title in ("job", "kind", "state", "asked by", "asked", "ended", "progress"):
+        table.add_column(title, overflow="fold")
+    for job in found:
+        how = f"[red]{_plain(job.error)}" if job.error else _plain(_outcome(job) or _progress(job.progress))
+        asker = _plain(job.requested_by)
+        table.add_row(str(job.id), job.kind, job.state, asker, _when(job.created_at), _when(job.finished_at), how)
+    Console().print(table)
+
+
+def _outcome(job: Job) -> str:
+    if job.state != "done" or "version" not in job.result:
+        return ""
+    verdict = "serves" if job.result.get("promoted") else "does not serve"
+    return f"{job.result['version']} {verdict}: {job.result.get('reason', '')}"
+
+
+def _progress(progress: dict[str, Any]) -> str:
+    """What a training last said of itself, in one line; the keys are `training.qlora.Progress`."""
+    parts = []
+    if "step" in progress:
+        parts.append(f"step {progress['step']}/{progress.get('steps', '?')}")
+    if "loss" in progress:
+        parts.append(f"loss {_number(progress['loss'])}")
+    if "seconds_left" in progress:
+        left = int(progress["seconds_left"])
+        parts.append(f"{left // 60}:{left % 60:02d} left")
+    return ", ".join(parts)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, (int, float)) else "?"
+
+
+def _when(seconds: float | None) -> str:
+    return "" if seconds is None else f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _plain(text: Any) -> str:
+    """Text that rich does not take for markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
