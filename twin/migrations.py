@@ -111,3 +111,18 @@ def m004_bot(db: Database) -> None:
         pk="update_id",
         not_null={"received_at", "payload"},
     )
+
+
+@migrations()
+def m005_bot_replies(db: Database) -> None:
+    """So that a restart neither repeats nor forgets: which open update a row belongs to, which bubbles were sent,
+    and which message of the bot follows which training."""
+    messages = db.table("bot_messages")
+    messages.add_column("update_id", int)
+    messages.add_column("message_id", int)
+    db.execute("create unique index one_row_an_update on bot_messages (update_id) where speaker = 'other'")
+    db.table("bot_watches").create(
+        {"job_id": int, "chat_id": int, "message_id": int},
+        pk="job_id",
+        not_null={"chat_id", "message_id"},
+    )

@@ -1,0 +1,184 @@
+"""The daemon: its parts put together, started in order, and stopped in order.
+
+Knows nothing of what the parts do inside; the generator comes in as a factory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from telegram import Update
+from telegram.ext import Application, CommandHandler, MessageHandler, TypeHandler, filters
+from telegram.request import HTTPXRequest
+
+from bot.access import Access
+from bot.commands import Commands
+from bot.engine import Engine
+from bot.handlers import Conversations, log_failure
+from bot.history import History
+from bot.inbox import Inbox, InboxRequest, read
+from bot.order import AT_ONCE, PerChat
+from bot.pacing import Rhythm
+from bot.polling import connect, poll
+from bot.retrain import Retraining
+from inference.generator import Generator
+from twin.errors import BotError
+from twin.jobs import JobQueue
+from twin.registry import Registry
+from twin.settings import Settings
+from twin.store import Store
+
+App = Application[Any, Any, Any, Any, Any, Any]
+_NEW = filters.UpdateType.MESSAGE
+_TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
+_log = logging.getLogger(__name__)
+
+
+async def run_bot(
+    settings: Settings,
+    token: str,
+    build: Callable[[], Generator],
+    stop: asyncio.Event,
+    rhythm: Rhythm | None = None,
+) -> bool:
+    """Answer in Telegram until `stop` is set; what is not answered by then stays in the inbox for the next start.
+
+    Args:
+        build: makes the generator, in the one thread that will use it.
+
+    Returns:
+        whether the model was freed; if not, its thread is in the middle of a reply and will not end soon.
+
+    Raises:
+        BotError: no owner is set, the token is no good, or somebody else polls with it.
+        ModelError: the generator cannot be built.
+    """
+    _quieten_library()
+    access = Access(settings)
+    if not _TOKEN.fullmatch(token):
+        raise BotError("The bot's token is not one", "copy it again from @BotFather; it looks like 123456:ABC-def")
+    with Store.open(settings.database) as store:
+        daemon = Daemon(settings, token, build, store, access, rhythm or Rhythm())
+        serving = asyncio.create_task(daemon.serve())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                await serving
+        finally:
+            stopping.cancel()
+            serving.cancel()
+            await asyncio.gather(serving, stopping, return_exceptions=True)
+            is_free = await daemon.close()
+    return is_free
+
+
+class Daemon:
+    """One bot: an Application without an updater (see bot.polling), and what its handlers need."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        token: str,
+        build: Callable[[], Generator],
+        store: Store,
+        access: Access,
+        rhythm: Rhythm,
+    ) -> None:
+        clock = time.time
+        self._rhythm = rhythm
+        self._access = access
+        self._store = store
+        self._inbox = Inbox(store.db, clock)
+        self._history = History(store.db)
+        self._engine = Engine(build)
+        self._order = PerChat(self._answered)
+        self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
+        registry = Registry(settings.adapters, store.db)
+        self._retraining = Retraining(self._app.bot, store.db, rhythm, clock)
+        self._commands = Commands(
+            settings, access, self._history, self._engine, JobQueue(store.db), registry, rhythm, clock
+        )
+        self._register(Conversations(settings, self._history, self._engine, rhythm, clock))
+
+    async def serve(self) -> None:
+        """Run until cancelled: messages are taken in, and wait, from before the model is loaded.
+
+        Raises:
+            TwinError: see `run_bot`.
+        """
+        self._inbox.prune()
+        await connect(self._app, self._rhythm)
+        await self._app.start()
+        _log.info("Listening in Telegram as @%s", self._app.bot.username)
+        for update in self._inbox.open_updates():
+            await self._again(update)
+        self._retraining.resume()
+        loading = asyncio.create_task(self._engine.load())
+        polling = asyncio.create_task(poll(self._app.bot, self._app.update_queue.put, self._rhythm))
+        try:
+            await self._commands.show_menus(self._app.bot)
+            await asyncio.gather(loading, polling)
+        finally:
+            for task in (polling, loading):
+                task.cancel()
+            await asyncio.gather(polling, loading, return_exceptions=True)
+
+    async def close(self) -> bool:
+        """Finish the replies under way if that is soon, leave the others to the inbox, free the model."""
+        await self._retraining.close()
+        await self._order.drain(self._rhythm.grace if self._engine.serving is not None else 0)
+        if self._app.running:
+            await self._app.stop()
+        await self._app.shutdown()
+        await self._app.bot.shutdown()  # open even if `initialize` broke off
+        return await self._engine.close(self._rhythm.close)
+
+    def _register(self, conversations: Conversations) -> None:
+        add = self._app.add_handler
+        add(TypeHandler(Update, self._access.gate), group=-1)
+        for name in ("start", "help", "status", "reset"):
+            add(CommandHandler(name, getattr(self._commands, name), filters=_NEW))
+        add(CommandHandler("retrain", self._access.owner_only(self._retraining.command), filters=_NEW))
+        add(MessageHandler(_NEW & filters.COMMAND, self._commands.help))
+        add(MessageHandler(_NEW, conversations.answer))
+        self._app.add_error_handler(log_failure)
+
+    async def _again(self, kept: dict[str, Any]) -> None:
+        """Handle an update that an earlier run did not come to answer."""
+        if read(kept) is None:
+            self._inbox.close(kept["update_id"])
+            return
+        update = Update.de_json(kept, self._app.bot)
+        await self._app.update_queue.put(update)
+
+    def _answered(self, update_id: int) -> None:
+        with self._store.atomic():
+            self._inbox.close(update_id)
+            self._history.settle(update_id)
+
+
+def _quieten_library() -> None:
+    """No warning of its own deprecations at every 429, no log lines that quote updates; what matters
+    of its errors is logged here, by kind."""
+    os.environ["PTB_TIMEDELTA"] = "true"
+    logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
+
+
+def _application(token: str, url: str | None, inbox: Inbox, order: PerChat) -> App:
+    builder = Application.builder().token(token).updater(None).job_queue(None).concurrent_updates(order)
+    builder = builder.request(HTTPXRequest(connection_pool_size=AT_ONCE)).get_updates_request(InboxRequest(inbox))
+    if url is not None:
+        if not re.match("https?://", url):
+            raise BotError(
+                "telegram.bot_api_url is no address of a server", "write it as http://host:port, without the token"
+            )
+        address = url.rstrip("/")
+        builder = builder.base_url(f"{address}/bot").base_file_url(f"{address}/file/bot")
+    return builder.build()

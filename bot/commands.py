@@ -1,0 +1,90 @@
+"""The other commands: /start, /help, /status, /reset, and the menus that Telegram shows of them.
+
+Knows nothing of generating; it asks the engine and the registry what there is to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from telegram import Bot, BotCommandScopeChat, Update
+from telegram.error import TelegramError
+
+from bot import wording
+from bot.access import Access
+from bot.delivery import deliver
+from bot.engine import Engine
+from bot.history import History
+from bot.pacing import Rhythm
+from twin.errors import AdapterError
+from twin.jobs import RETRAIN, JobQueue
+from twin.registry import Manifest, Registry
+from twin.settings import Settings
+
+
+class Commands:
+    """Answers to commands.
+
+    Args:
+        clock: gives the time as UTC epoch seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        access: Access,
+        history: History,
+        engine: Engine,
+        queue: JobQueue,
+        registry: Registry,
+        rhythm: Rhythm,
+        clock: Callable[[], float],
+    ) -> None:
+        self._owner_name = settings.owner.name
+        self._access = access
+        self._history = history
+        self._engine = engine
+        self._queue = queue
+        self._registry = registry
+        self._rhythm = rhythm
+        self._clock = clock
+
+    async def start(self, update: Update, _: Any) -> None:
+        """/start: what this is."""
+        await self._say(update, wording.greeting(self._owner_name))
+
+    async def help(self, update: Update, _: Any) -> None:
+        """/help, and every command that does not exist."""
+        sender = update.effective_user
+        await self._say(update, wording.help_text(for_owner=sender is not None and sender.id == self._access.owner))
+
+    async def status(self, update: Update, _: Any) -> None:
+        """/status: which version answers, its held-out metrics, what was refused, where training stands."""
+        serving = await self._engine.look(self._rhythm.look)
+        metrics: dict[str, Any] = {}
+        if serving is not None and serving.adapter is not None:
+            with suppress(AdapterError):  # deleted while it serves: it has no metrics to show any more
+                metrics = Manifest.read(self._registry.path(serving.adapter)).metrics
+        job = next((job for job in self._queue.latest() if job.kind == RETRAIN), None)
+        await self._say(update, wording.status(serving, metrics, job))
+
+    async def reset(self, update: Update, _: Any) -> None:
+        """/reset: the live conversation starts afresh."""
+        assert update.effective_chat is not None
+        self._history.reset(update.effective_chat.id, self._clock())
+        await self._say(update, wording.RESET)
+
+    async def show_menus(self, bot: Bot) -> None:
+        """Tell Telegram the commands; cosmetic, so a refusal (the owner never wrote to the bot) is of no matter."""
+        with suppress(TelegramError):
+            await bot.set_my_commands(list(wording.COMMANDS.items()))
+            await bot.set_my_commands(
+                list(wording.OWNER_COMMANDS.items()), scope=BotCommandScopeChat(self._access.owner)
+            )
+
+    async def _say(self, update: Update, text: str) -> None:
+        message = update.message
+        assert message is not None
+        await deliver(lambda: message.reply_text(text), self._rhythm)

@@ -1,0 +1,102 @@
+"""What the twin does with a message: remember it, generate while typing, send bubble by bubble.
+
+Knows nothing of who may write, or of commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from telegram import Bot, Update
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from bot.delivery import deliver, pieces
+from bot.engine import Engine
+from bot.history import History
+from bot.incoming import as_message
+from bot.pacing import Rhythm, typing
+from inference.generator import TwinReply
+from twin.conversations import bubble
+from twin.settings import Settings
+
+APOLOGY = "Sorry, I can't answer right now. Try again in a moment."
+_log = logging.getLogger(__name__)
+
+
+class Conversations:
+    """The live chats of the twin.
+
+    Args:
+        clock: gives the time as UTC epoch seconds.
+    """
+
+    def __init__(
+        self, settings: Settings, history: History, engine: Engine, rhythm: Rhythm, clock: Callable[[], float]
+    ) -> None:
+        self._telegram = settings.telegram
+        self._history = history
+        self._engine = engine
+        self._rhythm = rhythm
+        self._clock = clock
+
+    async def answer(self, update: Update, context: Any) -> None:
+        """Answer one message. Interrupted anywhere and called again, it goes on where it was."""
+        message = update.message
+        assert message is not None
+        shown = bubble(as_message(message))
+        if shown is None:
+            return
+        self._history.hear(update.update_id, message.chat_id, shown.text, message.date.timestamp())
+        if not self._history.planned(update.update_id):
+            reply = await self._generate(context.bot, update.update_id, message.chat_id)
+            if reply is None:
+                await self._apologise(context.bot, message.chat_id)
+                return
+            bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
+            self._history.plan(update.update_id, message.chat_id, bubbles, reply.adapter, self._clock())
+        await self._send(context.bot, update.update_id, message.chat_id)
+
+    async def _generate(self, bot: Bot, update_id: int, chat_id: int) -> TwinReply | None:
+        """The twin's reply, None when generating failed; the reason is logged without what was said."""
+        conversation = self._history.conversation(chat_id, self._telegram.history_messages)
+        try:
+            async with typing(bot, chat_id, self._rhythm.typing):
+                return await self._engine.reply(conversation)
+        except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
+            _log.error("The reply to update %d failed (%s)", update_id, type(error).__name__)
+            return None
+
+    async def _send(self, bot: Bot, update_id: int, chat_id: int) -> None:
+        """Send what is planned and not sent yet, with pauses between bubbles."""
+        for number, planned in enumerate(self._history.planned(update_id)):
+            if planned.is_sent:
+                continue
+            if number:
+                await asyncio.sleep(self._telegram.bubble_pause_seconds)
+            try:
+                message = await deliver(partial(bot.send_message, chat_id, planned.text), self._rhythm)
+            except (BadRequest, Forbidden):
+                _log.warning("Telegram refused a bubble in reply to update %d", update_id)
+                self._history.drop(planned)
+            else:
+                self._history.sent(planned, message.message_id)
+
+    async def _apologise(self, bot: Bot, chat_id: int) -> None:
+        await deliver(partial(bot.send_message, chat_id, APOLOGY), self._rhythm)
+
+
+async def log_failure(_: object, context: Any) -> None:
+    """The application's error handler: the kind of error and its place, never its text (URLs hold the token)."""
+    error = context.error
+    if isinstance(error, TelegramError):
+        _log.warning("Telegram refused a request (%s)", type(error).__name__)
+        return
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"
+    _log.error("An update could not be handled (%s at %s)", type(error).__name__, place)

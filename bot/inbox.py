@@ -1,0 +1,114 @@
+"""The durable inbox: every update is a row before it is anything else, and open until it was answered.
+
+Knows nothing of what updates say; the words of an answered one are not kept here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sqlite_utils import Database
+from telegram import Update
+from telegram.error import NetworkError
+from telegram.request import HTTPXRequest
+
+KEEP_SECONDS = 2 * 24 * 3600  # Telegram offers an unconfirmed update for a day, then never again
+_log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """The inbox over one database connection.
+
+    Args:
+        clock: gives the time as UTC epoch seconds.
+    """
+
+    def __init__(self, db: Database, clock: Callable[[], float]) -> None:
+        self._db = db
+        self._clock = clock
+
+    def keep(self, update: dict[str, Any]) -> bool:
+        """Store an update as it came.
+
+        Returns:
+            whether it is new: Telegram offers an update again until it is confirmed.
+        """
+        cursor = self._db.execute(
+            "insert or ignore into bot_inbox (update_id, chat_id, received_at, payload) values (?, ?, ?, ?)",
+            [update["update_id"], _chat_id(update), self._clock(), json.dumps(update)],
+        )
+        return bool(cursor.rowcount)
+
+    def close(self, update_id: int) -> None:
+        """Mark an update answered, and forget what it said."""
+        self._db.execute(
+            "update bot_inbox set answered_at = ?, payload = '{}' where update_id = ? and answered_at is null",
+            [self._clock(), update_id],
+        )
+
+    def open_updates(self) -> list[dict[str, Any]]:
+        """What was not answered yet, in the order in which it was sent."""
+        rows = self._db.execute("select payload from bot_inbox where answered_at is null order by update_id")
+        return [json.loads(row[0]) for row in rows]
+
+    def prune(self) -> None:
+        """Remove answered rows that Telegram will not offer again."""
+        self._db.execute("delete from bot_inbox where answered_at < ?", [self._clock() - KEEP_SECONDS])
+
+
+def _chat_id(update: dict[str, Any]) -> int | None:
+    """Where a message was written; None for what is no message, or a malformed one."""
+    match update:
+        case {"message": {"chat": {"id": int(chat_id)}}}:
+            return chat_id
+        case _:
+            return None
+
+
+def read(update: dict[str, Any]) -> Update | None:
+    """An update with a message in it; None for other kinds and for what cannot be read.
+
+    python-telegram-bot fetches an update that it cannot parse again and again: such a one must not reach it.
+    """
+    try:
+        parsed = Update.de_json(update, None)
+    except Exception as error:  # noqa: BLE001 - a foreign parser on foreign input raises what it likes
+        _log.warning("The update %d cannot be read (%s) and is left out", update["update_id"], type(error).__name__)
+        return None
+    return parsed if parsed.message is not None else None
+
+
+class InboxRequest(HTTPXRequest):
+    """The connection for getUpdates: a batch is in the inbox before python-telegram-bot sees, and confirms, it.
+
+    It hands every update on once: repeated and unreadable ones become bare ids, which only get confirmed.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__(connection_pool_size=1)
+        self._inbox = inbox
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """See `BaseRequest.do_request`; a failing database counts as a failing network: nothing is confirmed."""
+        code, payload = await super().do_request(*args, **kwargs)
+        if code != 200:
+            return code, payload
+        try:
+            answer = json.loads(payload)
+        except ValueError as error:  # python-telegram-bot would log what it cannot read, words and all
+            raise NetworkError("The answer to getUpdates is not JSON") from error
+        if isinstance(updates := answer.get("result"), list):
+            answer["result"] = [self._once(update) for update in updates]
+        return code, json.dumps(answer).encode()
+
+    def _once(self, update: dict[str, Any]) -> dict[str, Any]:
+        bare = {"update_id": update["update_id"]}
+        if not self._inbox.keep(update):
+            return bare
+        if read(update) is None:
+            self._inbox.close(update["update_id"])
+            return bare
+        return update

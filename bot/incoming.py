@@ -1,0 +1,41 @@
+"""A Telegram update's message as the core knows messages, with the same names for media as an export has.
+
+Knows nothing of answers.
+"""
+
+from __future__ import annotations
+
+from telegram import Message as TelegramMessage
+
+from twin.messages import Message
+
+# attribute of a Bot API message: the export's name. An animation is a document too: the first that fits counts.
+_MEDIA = {
+    "photo": "photo",
+    "sticker": "sticker",
+    "voice": "voice_message",
+    "video_note": "video_message",
+    "animation": "animation",
+    "video": "video_file",
+    "audio": "audio_file",
+    "document": "file",
+}
+
+
+def as_message(message: TelegramMessage) -> Message:
+    """One incoming message; `conversations.bubble` then shows it as the training data does.
+
+    A message of a kind that twins do not know (a poll, a pinned note) has neither text nor media.
+    """
+    media = next((name for attribute, name in _MEDIA.items() if getattr(message, attribute)), None)
+    return Message(
+        chat_id=message.chat_id,
+        message_id=message.message_id,
+        sent_at=message.date,
+        sender_id=message.from_user.id if message.from_user else None,
+        is_owner=False,
+        text=message.text or message.caption or "",
+        forwarded_from="somebody" if message.forward_origin else None,
+        media=media,
+        media_note=message.sticker.emoji if message.sticker else None,
+    )

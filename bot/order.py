@@ -1,0 +1,62 @@
+"""The order of answers: one after the other within a chat, chats side by side.
+
+Knows nothing of how an update is answered; it tells when one was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from weakref import WeakValueDictionary
+
+from telegram import Update
+from telegram.ext import BaseUpdateProcessor
+
+AT_ONCE = 256
+
+
+class PerChat(BaseUpdateProcessor):
+    """An update processor that keeps the order within a chat.
+
+    Args:
+        answered: called with the id of every update that was handled to its end.
+    """
+
+    def __init__(self, answered: Callable[[int], None]) -> None:
+        super().__init__(max_concurrent_updates=AT_ONCE)
+        self._answered = answered
+        self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+
+    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+        """Wait for the chat's earlier updates, then handle this one; see the base class."""
+        assert isinstance(update, Update) and update.effective_chat is not None
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            async with self._chats.setdefault(update.effective_chat.id, asyncio.Lock()):
+                if not self._stopping:
+                    await coroutine
+                    self._answered(update.update_id)
+        finally:
+            self._tasks.discard(task)
+            if isinstance(coroutine, Coroutine):
+                coroutine.close()  # of no effect unless it was never begun
+
+    async def drain(self, seconds: float) -> None:
+        """Begin nothing new, wait so long for what is under way, and break off the rest: it stays in the inbox."""
+        self._stopping = True
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def initialize(self) -> None:
+        """Nothing to do."""
+
+    async def shutdown(self) -> None:
+        """Nothing to do."""

@@ -1,0 +1,55 @@
+"""How fast the bot moves: its intervals, and the typing action.
+
+Knows nothing of what is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from telegram import Bot
+from telegram.constants import ChatAction
+from telegram.error import TelegramError
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """The bot's intervals, in seconds.
+
+    Attributes:
+        typing: between two typing actions; Telegram shows one for about five.
+        watch: between two looks at a training; every change is an edit, and Telegram limits those.
+        retry: before the first new attempt after a network error; it doubles up to `retry_most`.
+        grace: how long a stopping bot waits for replies under way.
+        close: how long it then waits for the generator to free its model.
+        look: how long /status waits for the generator before it tells what was last known.
+    """
+
+    typing: float = 4.0
+    watch: float = 3.0
+    retry: float = 1.0
+    retry_most: float = 30.0
+    grace: float = 5.0
+    close: float = 1.5
+    look: float = 3.0
+
+
+@asynccontextmanager
+async def typing(bot: Bot, chat_id: int, every: float) -> AsyncIterator[None]:
+    """Show "typing" in a chat for as long as the block runs; a failing action is of no matter."""
+
+    async def show() -> None:
+        while True:
+            with suppress(TelegramError):
+                await bot.send_chat_action(chat_id, ChatAction.TYPING)
+            await asyncio.sleep(every)
+
+    showing = asyncio.create_task(show())
+    try:
+        yield
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)

@@ -1,0 +1,205 @@
+"""A Bot API server nobody here wrote, in this process, and the bot talking to it: for tests of what users see.
+
+async with bot_api() as api, running_bot(api, settings, build):
+    await api.write(OWNER, "hi")
+    await api.until(lambda: api.texts(OWNER) == ["hello"])
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator
+
+from bot.app import run_bot
+from bot.pacing import Rhythm
+from inference.generator import Generator, TwinReply
+from twin.messages import Turn
+from twin.settings import Settings
+
+OWNER, FRIEND, STRANGER = 1001, 2002, 3003
+TOKEN = "123456789:AAF-synthetic_token_of_the_tests_000"
+FAST = Rhythm(typing=0.05, watch=0.02, retry=0.02, retry_most=0.1)
+PATIENCE_S = 60.0  # a loaded machine may be slow; a broken one never gets there
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that the bot made and the server accepted."""
+
+    method: str
+    chat_id: int | None
+    message_id: int | None
+    text: str | None
+
+
+class BotApi(LoBotApiEmulator):  # type: ignore[misc]
+    """The emulator, with a name for the bot, an eye on the token, and a record of what the bot did.
+
+    Attributes:
+        calls: every accepted request, in order.
+        refuse: method to errors that its next requests get, one each.
+        watched: running bots; `until` raises what one of them ended with.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.refuse: dict[str, list[ApiRefusal]] = {}
+        self.url = ""
+        self.watched: list[asyncio.Task[Any]] = []
+        self._next_message = 500_000
+
+    async def write(self, user_id: int, text: str, *, chat: dict[str, Any] | None = None, **fields: Any) -> int:
+        """A user writes to the bot (in private unless told otherwise); returns the update's id."""
+        self._next_message += 1
+        sender = {"id": user_id, "is_bot": False, "first_name": "Somebody"}
+        message: dict[str, Any] = {
+            "message_id": self._next_message,
+            "date": int(time.time()),
+            "chat": chat or {"id": user_id, "type": "private", "first_name": "Somebody"},
+            "from": sender,
+            **({"text": text} if text else {}),
+            **fields,
+        }
+        if text.startswith("/"):
+            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
+        return int(await self.enqueue_update({"message": message}, token=TOKEN))
+
+    def texts(self, chat_id: int) -> list[str]:
+        """What the bot sent to a chat, oldest first; edits do not count."""
+        return [call.text or "" for call in self.calls if call.method == "sendMessage" and call.chat_id == chat_id]
+
+    def edits(self, chat_id: int) -> list[str]:
+        """What the bot's messages in a chat were changed to, oldest first."""
+        return [call.text or "" for call in self.calls if call.method == "editMessageText" and call.chat_id == chat_id]
+
+    def shown(self, chat_id: int) -> list[str]:
+        """What a user of that chat sees of the bot now: its messages, each as last edited."""
+        messages: dict[int, str] = {}
+        for call in self.calls:
+            if call.chat_id == chat_id and call.message_id is not None and call.text is not None:
+                messages[call.message_id] = call.text
+        return list(messages.values())
+
+    def methods(self, chat_id: int) -> list[str]:
+        """The requests about a chat, in order."""
+        return [call.method for call in self.calls if call.chat_id == chat_id]
+
+    async def until(self, condition: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+        """Wait for something to become true; if the bot ends first, its error is raised here."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            for task in self.watched:
+                if task.done():
+                    task.result()
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls}"
+            await asyncio.sleep(0.01)
+
+    def validate(self, method: str, fields: dict[str, Any], uploads: dict[str, Any]) -> Any:
+        """The emulator's checks, plus errors on demand."""
+        if errors := self.refuse.get(method):
+            raise errors.pop(0)
+        result = super().validate(method, fields, uploads)
+        if method == "getMe":
+            result["username"] = "emulated_twin_bot"
+        if method != "getUpdates":
+            chat, message = fields.get("chat_id"), fields.get("message_id")
+            if method == "sendMessage":
+                message = result["message_id"]
+            self.calls.append(
+                Call(method, int(chat) if chat else None, int(message) if message else None, fields.get("text"))
+            )
+        return result
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """As Telegram, unlike the emulator: only the right token is let in."""
+        if request.match_info["token"] != TOKEN:
+            refusal = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+            return web.json_response(refusal, status=401)
+        response: web.StreamResponse = await super().handle(request)
+        return response
+
+
+@asynccontextmanager
+async def bot_api() -> AsyncIterator[BotApi]:
+    """A Bot API server on a free port; `api.url` is what telegram.bot_api_url should say."""
+    api = BotApi()
+    runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield api
+    finally:
+        await runner.cleanup()
+
+
+def bot_settings(home: Path, api: BotApi, *, telegram: dict[str, Any] | None = None, **sections: Any) -> Settings:
+    """Settings for a bot at that server: the owner and one friend may write, bubbles come without pause."""
+    chosen = {"owner_id": OWNER, "allowed_ids": [FRIEND], "bot_api_url": api.url, "bubble_pause_seconds": 0}
+    return Settings(home=home, telegram=chosen | (telegram or {}), **sections)
+
+
+@asynccontextmanager
+async def running_bot(
+    api: BotApi, settings: Settings, build: Callable[[], Generator], rhythm: Rhythm = FAST, token: str = TOKEN
+) -> AsyncIterator[asyncio.Event]:
+    """The bot in this event loop, stopped at the end as SIGTERM stops it; yields the event that stops it.
+
+    Args:
+        build: the generator factory; it runs in the bot's generator thread.
+
+    Raises:
+        Exception: what the bot ended with, if it was not stopped.
+    """
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_bot(settings, token, build, stop, rhythm))
+    api.watched.append(task)
+    try:
+        yield stop
+    finally:
+        stop.set()
+        api.watched.remove(task)
+        await asyncio.wait_for(task, PATIENCE_S)
+
+
+@dataclass
+class Parrot:
+    """A Generator without a model: answers by a function, and remembers what it was asked.
+
+    Attributes:
+        say: the last turn's bubbles to the reply's.
+        asked: every conversation, as (speaker, bubbles) pairs.
+    """
+
+    say: Callable[[Sequence[str]], Sequence[str]] = lambda heard: [f"you said {heard[-1]}"]
+    adapter: str | None = None
+    refused: str | None = None
+    asked: list[list[tuple[str, list[str]]]] = field(default_factory=list)
+    closed: bool = False
+
+    def refresh(self) -> None:
+        """There is never another adapter."""
+
+    def reply(self, conversation: Sequence[Turn]) -> TwinReply:
+        """Answer the last turn."""
+        turns = [(turn.speaker, [bubble.text for bubble in turn.bubbles]) for turn in conversation]
+        self.asked.append(turns)
+        return TwinReply(tuple(self.say(turns[-1][1])), self.adapter)
+
+    def replies(self, conversations: Sequence[Sequence[Turn]]) -> list[TwinReply]:
+        """One by one."""
+        return [self.reply(conversation) for conversation in conversations]
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
