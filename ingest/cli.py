@@ -21,7 +21,6 @@ from ingest.desktop_export import PASSES, DesktopExport, locate
 from ingest.pipeline import DialogReport, IngestReport
 from ingest.pipeline import ingest as bring_in
 from twin.console import echo_json
-from twin.errors import IngestError
 from twin.settings import load_settings
 from twin.store import Dialog, Store
 
@@ -70,19 +69,11 @@ def status(as_json: bool) -> None:
 
 @contextmanager
 def _progress(file: Path) -> Iterator[Callable[[int], None]]:
-    """A bar over the bytes read, on stderr, if that is a terminal.
-
-    Raises:
-        IngestError: the file's size cannot be read.
-    """
-    try:
-        size = file.stat().st_size
-    except OSError as error:
-        raise IngestError(f"{file} cannot be read ({error.strerror})", "check the path and its permissions") from error
+    """A bar over the bytes read, on stderr, if that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("reading {task.fields[file]}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=size * PASSES, file=file.name)
+        task = bar.add_task("", total=file.stat().st_size * PASSES, file=file.name)
         yield lambda count: bar.advance(task, count)
 
 
@@ -154,10 +145,16 @@ def _table(dialogs: Iterable[DialogReport | Dialog], title: str, rows: int) -> T
     for heading, total in zip(("messages", "yours", "first", "last"), totals, strict=True):
         table.add_column(heading, footer=total, justify="right")
     for dialog in dialogs[:rows]:
-        table.add_row(Text(dialog.name or f"deleted account {dialog.chat_id}"), *_totals([dialog]))
+        table.add_row(Text(_shown(dialog)), *_totals([dialog]))
     if len(dialogs) > rows:
         table.add_row(f"... and {len(dialogs) - rows:,} more", *_totals(dialogs[rows:]))
     return table
+
+
+def _shown(dialog: DialogReport | Dialog) -> str:
+    """The name without what would steer the terminal."""
+    name = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in dialog.name or "")
+    return name or f"deleted account {dialog.chat_id}"
 
 
 def _totals(rows: list[DialogReport | Dialog]) -> tuple[str, str, str, str]:

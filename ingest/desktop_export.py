@@ -16,7 +16,7 @@ from typing import Any
 import ijson
 
 from ingest.desktop_message import read_message, user_id
-from ingest.json_stream import AGAIN, JsonBytes, open_json
+from ingest.json_stream import AGAIN, JsonBytes, open_json, unreadable
 from ingest.source import Incoming, Owner, Skip, Tally
 from twin.errors import IngestError
 from twin.messages import Message
@@ -128,7 +128,7 @@ class DesktopExport:
             else:
                 self._leave_out(chat)
             deque(part, maxlen=0)
-        if next(stream, None) is not None:
+        if next(stream, self) is not self:
             raise self._changed()
 
     def _messages(self, part: Iterator[Any], chat: _Chat, chat_id: int, name: str | None) -> Iterator[Message]:
@@ -162,17 +162,21 @@ def locate(path: Path) -> Path:
     """The export's file: `path` itself, or the result.json in that folder.
 
     Raises:
-        IngestError: there is none.
+        IngestError: there is none, or it cannot be looked at.
     """
-    if path.is_dir():
+    try:
+        if not path.exists():
+            raise IngestError(f"There is no file {path}", "check the path")
+        if not path.is_dir():
+            return path
         if (path / FILE_NAME).is_file():
             return path / FILE_NAME
-        if any(path.glob("messages*.html")):
-            raise IngestError(f"{path} is an HTML export", f"{AGAIN} instead of HTML")
-        raise IngestError(f"There is no {FILE_NAME} in {path}", "give the folder that Telegram Desktop wrote")
-    if not path.exists():
-        raise IngestError(f"There is no file {path}", "check the path")
-    return path
+        html = any(path.glob("messages*.html"))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if html:
+        raise IngestError(f"{path} is an HTML export", f"{AGAIN} instead of HTML")
+    raise IngestError(f"There is no {FILE_NAME} in {path}", "give the folder that Telegram Desktop wrote")
 
 
 def _join(shape: str, key: str) -> str:

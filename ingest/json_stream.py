@@ -17,6 +17,7 @@ import ijson
 from twin.errors import IngestError
 
 AGAIN = "export again from Telegram Desktop in the format JSON"
+_LONGEST = 1 << 20  # bytes without a comma that are still kept together
 _BOM = b"\xef\xbb\xbf"
 _FLAWS = (b"\\x", b"\\ud", b"\\uD")
 _ESCAPE = re.compile(
@@ -47,15 +48,18 @@ class JsonBytes:
         """The next piece, empty at the end."""
         if size == 0:
             return b""
-        piece = self._file.read(size)
-        self._on_bytes(len(piece))
-        if not self._started:
-            piece = piece.removeprefix(_BOM)
-            self._started = True
-        whole = self._rest + piece
-        cut = whole.rfind(b",") + 1 if piece else 0  # no escape holds a comma, so none is cut in two here
-        self._rest = whole[cut:] if cut else b""
-        return self._repair(whole[:cut] if cut else whole)
+        while True:
+            piece = self._file.read(size)
+            self._on_bytes(len(piece))
+            if not self._started:
+                piece = piece.removeprefix(_BOM)
+                self._started = True
+            whole = self._rest + piece
+            # No escape holds a comma, so behind the last one none is cut in two.
+            cut = whole.rfind(b",") + 1 if piece and len(whole) < _LONGEST else len(whole)
+            self._rest = whole[cut:]
+            if cut or not piece:
+                return self._repair(whole[:cut])
 
     def _repair(self, piece: bytes) -> bytes:
         if any(flaw in piece for flaw in _FLAWS):
@@ -93,9 +97,14 @@ def open_json(path: Path, on_bytes: Callable[[int], None]) -> Iterator[JsonBytes
     except ArithmeticError:
         raise IngestError(f"{path} holds a number that nobody can read", AGAIN) from None
     except OSError as error:
-        raise IngestError(f"{path} cannot be read ({error.strerror})", "check the path and its permissions") from error
+        raise unreadable(path, error) from error
     finally:
         sys.set_int_max_str_digits(limit)
+
+
+def unreadable(path: Path, error: OSError) -> IngestError:
+    """The system would not let us at the file."""
+    return IngestError(f"{path} cannot be read ({error.strerror})", "check the path and its permissions")
 
 
 def _refuse_other_formats(path: Path, head: bytes) -> None:
@@ -111,7 +120,10 @@ def _refuse_other_formats(path: Path, head: bytes) -> None:
 
 
 def _explain(path: Path, problem: str) -> IngestError:
-    if "premature EOF" in problem:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 64))
+        ends_whole = file.read().rstrip()[-1:] in (b"}", b"]")
+    if "premature EOF" in problem or not ends_whole:
         return IngestError(f"{path} is cut off in the middle", f"{AGAIN}, and copy the whole file")
     if "UTF8" in problem:
         return IngestError(f"{path} is not valid UTF-8", f"{AGAIN}; some program changed this file")

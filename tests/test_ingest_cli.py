@@ -1,0 +1,194 @@
+"""`twin ingest`: what its reader sees, and bad input of every kind ending in one sentence."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.exports import ANNA, BORIS, OWNER, chat, full, said, small_talk, without, write
+from twin.settings import Settings
+from twin.store import Store
+
+Twin = Callable[..., Any]
+SECRET = "marzipan"  # the word in every text of tests.exports
+GARBAGE: list[Any] = [
+    None, True, -1, 0, 1.5, 2**63, -(2**70), 10**400, "", "x" * 3_000, "user", "\ud800", "\x00", [], {}, [[[[]]]],
+    [{"type": 5}], {"type": "bold", "text": None}, "2**", "9" * 30,
+]  # fmt: skip
+BYTES = [
+    b"\xff",
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"\\",
+    b"\\x",
+    b"\\ud800",
+    b"\x00",
+    b"9" * 5_000,
+    b"1e400",
+    b"NaN",
+]
+
+
+def test_an_export_is_shown_by_dialogs_shares_years_and_what_was_left_out(run_twin: Twin, tmp_path: Path) -> None:
+    export = full(chat([*small_talk(), said(9, type="service")]), chat([said(1)], 5, "Bot", "bot_chat"))
+    ran = run_twin("ingest", "export", write(tmp_path, export))
+    assert (ran.code, ran.err) == (0, "")
+    for words in ("1 private dialog", "Anna", "50%", "2023-11-14", "6 messages added", "1 service message", "bot"):
+        assert words in ran.out
+    assert "You are user 100 (known from the export)" in ran.out
+    assert SECRET not in ran.out
+
+
+def test_the_same_account_is_there_for_scripts(run_twin: Twin, tmp_path: Path) -> None:
+    told = json.loads(run_twin("ingest", "export", write(tmp_path, chat(small_talk())), "--json").out)
+    assert (told["added"], told["messages"], told["owner_messages"], told["owner_id"]) == (6, 6, 3, OWNER)
+    assert told["dialogs"] == [
+        {
+            "chat_id": ANNA,
+            "name": "Anna",
+            "messages": 6,
+            "owner_messages": 3,
+            "first_at": "2023-11-14T22:13:30+00:00",
+            "last_at": "2023-11-14T22:14:20+00:00",
+        }
+    ]
+
+
+def test_many_dialogs_end_in_a_line_for_the_others(run_twin: Twin, tmp_path: Path) -> None:
+    chats = [chat(small_talk(number), number, f"Friend {number}") for number in range(300, 330)]
+    out = run_twin("ingest", "export", write(tmp_path, full(*chats))).out
+    assert "... and 10 more" in out and "Friend 319" in out and "Friend 320" not in out
+
+
+def test_status_says_how_to_begin_and_then_what_is_there(run_twin: Twin, tmp_path: Path) -> None:
+    assert "twin ingest export PATH" in run_twin("ingest", "status").out
+    run_twin("ingest", "export", write(tmp_path, full(chat(small_talk()), chat([said(9)], BORIS, None))))
+    out = run_twin("ingest", "status").out
+    assert "Anna" in out and f"deleted account {BORIS}" in out and "in all" in out
+    told = json.loads(run_twin("ingest", "status", "--json").out)
+    assert (told["messages"], told["owner_messages"], len(told["dialogs"])) == (7, 4, 2)
+
+
+def test_a_name_cannot_steer_the_terminal(run_twin: Twin, tmp_path: Path) -> None:
+    out = run_twin("ingest", "export", write(tmp_path, chat(small_talk(), name="\x1b[2J[bold]A"))).out
+    assert "\x1b" not in out and "\N{REPLACEMENT CHARACTER}[2J[bold]A" in out
+
+
+def test_the_owner_may_be_told_for_one_run(run_twin: Twin, tmp_path: Path) -> None:
+    path = write(tmp_path, chat([said(1, OWNER), said(2, ANNA), said(3, BORIS)]))
+    assert run_twin("ingest", "export", path).code == 2
+    assert run_twin("ingest", "export", path, "--owner-id", OWNER).code == 0
+
+
+def _bad_inputs() -> dict[str, tuple[bytes, str]]:
+    whole = json.dumps(full(chat(small_talk()))).encode()
+    return {
+        "empty": (b"", "is empty"),
+        "no JSON": (b"Dear diary, marzipan", "is not JSON"),
+        "HTML": (b"<html>marzipan", "HTML export"),
+        "cut off in the middle": (whole[: len(whole) // 2], "cut off in the middle"),
+        "cut off at the end": (whole[:-2], "cut off in the middle"),
+        "no export": (b'{"marzipan": 1}', "is not a Telegram Desktop export"),
+        "without the owner": (json.dumps(full(chat(small_talk()), owner=7)).encode(), "No message is by the owner"),
+        "not UTF-8": (whole.replace(b"marzipan 3", b"marzipan \xff"), "is not valid UTF-8"),
+    }
+
+
+@pytest.mark.parametrize("kind", list(_bad_inputs()))
+def test_bad_input_ends_in_one_sentence_with_a_remedy_and_writes_nothing(
+    run_twin: Twin, tmp_path: Path, home: Settings, kind: str
+) -> None:
+    content, problem = _bad_inputs()[kind]
+    path = tmp_path / "result.json"
+    path.write_bytes(content)
+    ran = run_twin("ingest", "export", path)
+    assert (ran.code, ran.out) == (2, "")
+    assert problem in ran.err and ran.err.count("\n") == 1
+    assert SECRET not in ran.err
+    with Store.open(home.database) as store:
+        assert (store.message_count(), store.dialogs()) == (0, [])
+
+
+def test_a_missing_file_and_a_folder_without_an_export_are_named(run_twin: Twin, tmp_path: Path) -> None:
+    assert "There is no file" in run_twin("ingest", "export", tmp_path / "nothing.json").err
+    assert "There is no result.json" in run_twin("ingest", "export", tmp_path).err
+
+
+def test_a_database_of_a_newer_version_is_left_alone(run_twin: Twin, tmp_path: Path, home: Settings) -> None:
+    Store.open(home.database).close()
+    with sqlite3.connect(home.database) as db:
+        db.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('twin', 'm999', '')")
+    db.close()
+    ran = run_twin("ingest", "export", write(tmp_path, chat(small_talk())))
+    assert ran.code == 2 and "newer version" in ran.err
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key) below a JSON value."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    return [place for key in keys for place in [(value, key), *_places(value[key])]]
+
+
+def _mutated(seed: int) -> bytes:
+    """An export with one to four things wrong in its values or its bytes."""
+    chance = random.Random(seed)
+    export = full(
+        chat([*small_talk(), said(8, text=["marzipan", {"type": "bold", "text": "marzipan"}]), without(said(9), "id")]),
+        chat([said(20, BORIS, photo="p"), said(21, reply_to_message_id=20, edited_unixtime="1700000000")], BORIS),
+        chat([said(30)], 9, "Club", "private_group"),
+        left=[chat(small_talk(203), 203)],
+    )
+    export = chance.choice([export, export, export["chats"]["list"][0]])
+    for _ in range(chance.randint(0, 3)):
+        container, key = chance.choice(_places(export) or [({0: 0}, 0)])
+        if chance.random() < 0.3 and isinstance(container, dict):
+            del container[key]
+        else:
+            container[key] = chance.choice(GARBAGE)
+    content = bytearray(json.dumps(export, ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass"))
+    for _ in range(chance.choice([0, 0, 1, 2])):
+        place = chance.randrange(len(content))
+        match chance.randrange(4):
+            case 0:
+                del content[place:]
+            case 1:
+                del content[place : place + chance.randint(1, 40)]
+            case 2:
+                content[place:place] = chance.choice(BYTES)
+            case _:
+                content[place:place] = content[place // 2 : place]
+        if not content:
+            break
+    return bytes(content)
+
+
+@pytest.mark.parametrize("batch", range(10))
+def test_no_mutated_export_ends_in_a_traceback_or_in_half_of_it_stored(
+    run_twin: Twin, tmp_path: Path, home: Settings, batch: int
+) -> None:
+    path, codes = tmp_path / "result.json", set()
+    with Store.open(home.database) as store:
+        for seed in range(batch * 50, batch * 50 + 50):
+            path.write_bytes(_mutated(seed))
+            before = list(store.db.execute("select * from messages order by chat_id, message_id"))
+            runs = store.db.table("ingest_runs").count
+            ran = run_twin("ingest", "export", path, "--json")
+            recorded = store.db.table("ingest_runs").count - runs
+            assert ran.code in (0, 2), (seed, ran.err)
+            assert recorded == (ran.code == 0), seed
+            if ran.code:
+                assert ran.err.startswith("twin: ") and ran.err.count("\n") == 1, (seed, ran.err)
+                assert list(store.db.execute("select * from messages order by chat_id, message_id")) == before, seed
+            assert SECRET not in ran.out + ran.err, seed
+            codes.add(ran.code)
+    assert codes == {0, 2}
