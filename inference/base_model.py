@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
@@ -18,11 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # else it advertises a kernel hub at import
-
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
@@ -103,7 +99,7 @@ def load_base(settings: Settings) -> LoadedBase:
         )
         tokenizer = BaseTokenizer(folder)
         identity = BaseIdentity(settings.base.model, fingerprint(folder), settings.base.quantization)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"The base model {settings.base.model!r} cannot be loaded ({type(error).__name__})",
             "check base.model in twin.toml, the free memory, and `twin doctor`",

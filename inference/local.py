@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from inference.base_model import BaseTokenizer, LoadedBase, load_base
@@ -167,7 +168,7 @@ class LocalGenerator:
             else:
                 self._model = PeftModel.from_pretrained(self._base.model, folder, adapter_name=version)
             self._model.set_adapter(version)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             self._drop_adapters(keep=self._adapter)
             raise AdapterError(
                 f"The adapter {version} cannot be loaded ({type(error).__name__})",

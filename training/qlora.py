@@ -20,7 +20,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
-from inference.base_model import LoadedBase, load_base
+from inference.base_model import LoadedBase, load_base, locate
 from training.dataset import Snapshot
 from training.encode import Row, Window, pack, windows
 from training.evaluate import HeldOut, evenly, held_out_loss
@@ -98,15 +98,18 @@ def train(
 ) -> Trained:
     """Fine-tune, keep the best checkpoint by held-out loss, publish it, promote it if it proved itself.
 
-    With `train.max_seconds` the whole call ends in about that time: the learning rate follows the larger of
-    the share of steps done and the share of time used, so that it has decayed when time is up.
+    With `train.max_seconds` all of it, but for the one-off preparation of the base model, ends in about that
+    time: the learning rate follows the larger of the share of steps done and the share of time used, so that
+    it has decayed when time is up.
 
     Raises:
         ModelError: the base model cannot be loaded.
         TrainingError: the loss became NaN twice, or the run was stopped before anything was learned.
     """
-    started = time.monotonic()
     torch.manual_seed(settings.train.seed)
+    say(f"Preparing the base model {settings.base.model} (the first time, this takes a minute)")
+    locate(settings)
+    started = time.monotonic()
     say(f"Loading the base model {settings.base.model}")
     base = load_base(settings)
     spec = PromptSpec(settings.base.template, settings.base.system, settings.dataset.context_tokens)

@@ -1,0 +1,105 @@
+"""The verbs `reply`, `chat` and `doctor` as their users type them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from tests.chats import fill
+
+
+@pytest.fixture
+def settled(home, store, tiny_base, monkeypatch):
+    """A home whose base model is a tiny one and which holds some messages."""
+    monkeypatch.setenv("TWIN_BASE__MODEL", str(tiny_base()))
+    monkeypatch.setenv("TWIN_REPLY__MAX_TOKENS", "16")
+    fill(store)
+    return home
+
+
+def say(monkeypatch, *lines: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(line + "\n" for line in lines)))
+
+
+def test_reply_answers_every_line_in_order(settled, run_twin, monkeypatch):
+    asked = [[{"role": "user", "content": text}] for text in ("hey", "are you there?", "when?")]
+    say(monkeypatch, *(json.dumps({"messages": messages}) for messages in asked))
+    ran = run_twin("reply", "--seed", "1")
+    assert ran.code == 0
+    answers = [json.loads(line) for line in ran.out.splitlines()]
+    assert len(answers) == 3
+    assert all(set(a) == {"bubbles", "adapter"} and a["adapter"] is None for a in answers)
+
+
+def test_reply_names_the_adapter_that_answered(settled, run_twin, monkeypatch):
+    monkeypatch.setenv("TWIN_TRAIN__LEARNING_RATE", "0.02")
+    trained = run_twin("train", "--json")
+    assert trained.code == 0
+    version = json.loads(trained.out)["version"]
+    question = json.dumps({"messages": [{"role": "user", "content": "hey"}]})
+    say(monkeypatch, question)
+    assert json.loads(run_twin("reply").out)["adapter"] == version
+    say(monkeypatch, question)
+    assert json.loads(run_twin("reply", "--base").out)["adapter"] is None
+
+
+@pytest.mark.parametrize(
+    "line", ["no json", "[]", '{"messages": 3}', '{"messages": [{"role": "system", "content": "x"}]}', "{}"]
+)
+def test_a_line_that_is_no_context_is_named_by_its_number_not_by_its_text(settled, run_twin, monkeypatch, line):
+    say(monkeypatch, '{"messages": [{"role": "user", "content": "hey"}]}', line)
+    ran = run_twin("reply")
+    assert ran.code == 2 and ran.out == ""
+    assert ran.err.startswith("twin: Line 2 is not a context: write") and len(ran.err.splitlines()) == 1
+
+
+def test_chat_answers_until_the_input_ends(settled, run_twin, monkeypatch):
+    say(monkeypatch, "hey", "/reset", "and now?")
+    ran = run_twin("chat")
+    assert ran.code == 0
+    assert ran.out.count("twin ") >= 2 and "A new conversation." in ran.out
+    assert "the bare base model: run `twin train` first" in ran.out
+
+
+def test_eval_measures_base_and_twin_on_the_test_part(settled, run_twin, monkeypatch):
+    monkeypatch.setenv("TWIN_TRAIN__LEARNING_RATE", "0.02")
+    assert run_twin("eval").code == 2, "nothing trained yet"
+    version = json.loads(run_twin("train", "--json").out)["version"]
+    ran = run_twin("eval", "--json", "--samples", "2")
+    found = json.loads(ran.out)
+    assert found["version"] == version and len(found["samples"]) == 2
+    assert found["test_bits_per_character"] < found["test_base_bits_per_character"]
+    assert {"context", "real", "base", "twin"} == set(found["samples"][0])
+    shown = run_twin("eval", "--samples", "1").out
+    assert "bits per character" in shown and "you, really" in shown
+
+
+def test_doctor_says_per_line_what_is_well_and_what_to_do(settled, run_twin):
+    ran = run_twin("doctor", "--json")
+    report = json.loads(ran.out)
+    by_check = {finding["check"]: finding for finding in report["findings"]}
+    assert ran.code == 1 and not report["ok"]
+    assert by_check["base model"]["ok"] and by_check["bitsandbytes"]["ok"] and by_check["one copy of twin"]["ok"]
+    assert not by_check["bot token"]["ok"] and "@BotFather" in by_check["bot token"]["remedy"]
+
+
+def test_doctor_never_prints_the_token_and_notices_open_permissions(settled, run_twin, monkeypatch):
+    token = "123456789:" + "A" * 35
+    monkeypatch.setenv("TWIN_BOT_TOKEN", token)
+    monkeypatch.setenv("TWIN_OWNER__ID", "1")
+    settled.home.chmod(0o755)
+    ran = run_twin("doctor", "--quick")
+    assert token not in ran.out + ran.err
+    assert "others can open" in ran.out and "chmod -R go-rwx" in ran.out
+    settled.home.chmod(0o700)
+    assert run_twin("doctor", "--quick").code == 0
+
+
+def test_doctor_goes_on_after_a_broken_part(settled, store, run_twin):
+    store.close()
+    settled.database.write_bytes(b"this is no database, but it is long enough to be read as one" * 100)
+    ran = run_twin("doctor", "--quick", "--json")
+    checks = {finding["check"]: finding["ok"] for finding in json.loads(ran.out)["findings"]}
+    assert checks["database"] is False and checks["bitsandbytes"] is True

@@ -1,0 +1,86 @@
+"""Windows and rows: every owner turn is supervised exactly once, whatever the lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.encode import pack, windows
+from twin.messages import Session, Turn
+from twin.prompt import PromptSpec
+
+
+class Words:
+    """A tokenizer of one token a character, so that a text can be read back from ids."""
+
+    bos = (1,)
+
+    def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
+        return [[ord(letter) for letter in text] for text in texts]
+
+
+def session(lengths: Sequence[tuple[str, int]]) -> Session:
+    """Turns of given lengths; each owner turn is made of a letter of its own, so it can be recognised."""
+    return Session(1, tuple(Turn.of(who, [chr(0x4E00 + n) * size]) for n, (who, size) in enumerate(lengths)))
+
+
+def supervised_text(found) -> str:
+    return "".join(chr(i) for w in found for i, s in zip(w.ids, w.supervised, strict=True) if s)
+
+
+lengths = st.lists(st.tuples(st.sampled_from(["owner", "other"]), st.integers(1, 90)), min_size=1, max_size=30)
+
+
+@settings(max_examples=200)
+@given(st.lists(lengths, min_size=1, max_size=4), st.integers(120, 400))
+def test_every_owner_turn_is_supervised_exactly_once_and_no_window_exceeds_the_budget(said, budget):
+    sessions = [session(part) for part in said]
+    found = windows(sessions, PromptSpec(context_tokens=budget), Words())
+    owner = [turn for part in sessions for turn in part.turns if turn.speaker == "owner"]
+    assert supervised_text(found) == "".join(turn.bubbles[0].text + "\n\n" for turn in owner)
+    assert sum(window.turns for window in found) == len(owner)
+    assert sum(window.characters for window in found) == sum(turn.characters for turn in owner)
+    assert all(len(window.ids) <= budget and window.ids[0] == 1 for window in found)
+
+
+def test_a_session_within_the_budget_is_one_window():
+    (window,) = windows([session([("other", 5), ("owner", 5)] * 6)], PromptSpec(context_tokens=400), Words())
+    assert window.turns == 6 and not window.truncated
+
+
+def test_later_windows_of_a_long_session_repeat_a_little_context_unsupervised():
+    found = windows([session([("other", 20), ("owner", 20)] * 12)], PromptSpec(context_tokens=200), Words())
+    assert len(found) > 2
+    for before, after in pairwise(found):
+        first_supervised = after.supervised.index(True)
+        repeated = after.ids[1 : first_supervised - 4]
+        assert 0 < len(repeated) < 200 / 2
+        assert "".join(map(chr, repeated[:10])) in "".join(map(chr, before.ids))
+
+
+def test_a_turn_longer_than_the_budget_keeps_its_beginning_and_is_counted():
+    (window,) = windows([session([("owner", 500)])], PromptSpec(context_tokens=100), Words())
+    assert window.truncated == 1 and len(window.ids) == 100 and window.turns == 1
+    assert 0 < window.characters < 100
+
+
+def test_a_session_without_the_owner_teaches_nothing():
+    assert windows([session([("other", 10)])], PromptSpec(), Words()) == []
+
+
+@given(st.lists(lengths, min_size=1, max_size=6), st.integers(100, 600))
+def test_packing_loses_nothing_and_positions_restart_with_every_window(said, row_tokens):
+    found = windows([session(part) for part in said], PromptSpec(context_tokens=150), Words())
+    rows = pack(found, row_tokens)
+    assert sum(len(row.ids) for row in rows) == sum(len(window.ids) for window in found)
+    assert sum(len(row.labels) for row in rows) == sum(window.labels for window in found)
+    assert sum(row.turns for row in rows) == sum(window.turns for window in found)
+    for row in rows:
+        assert len(row.ids) <= row_tokens or row.positions.count(0) == 1
+        starts = [place for place, position in enumerate(row.positions) if position == 0]
+        assert all(row.ids[start] == 1 for start in starts), "each window begins with its own start token"
+        assert all(row.ids[at + 1] == label for at, label in zip(row.label_at, row.labels, strict=True))
+        assert not {at + 1 for at in row.label_at} & set(starts), "no window predicts the next one"
