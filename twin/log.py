@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 
-_TOKEN = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}")
+_TOKEN = re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}")
 _CHATTY = ("httpx", "httpcore", "telegram", "apscheduler", "transformers", "bitsandbytes", "urllib3")
 
 
