@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -71,7 +71,7 @@ def status(as_json: bool) -> None:
 def _progress(file: Path) -> Iterator[Callable[[int], None]]:
     """A bar over the bytes read, on stderr, if that is a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("reading {task.fields[file]}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("reading {task.fields[file]}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=file.stat().st_size * PASSES, file=file.name)
         yield lambda count: bar.advance(task, count)
