@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -38,6 +39,7 @@ class Conversations:
         self, settings: Settings, history: History, engine: Engine, rhythm: Rhythm, clock: Callable[[], float]
     ) -> None:
         self._telegram = settings.telegram
+        self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
         self._history = history
         self._engine = engine
         self._rhythm = rhythm
@@ -62,7 +64,7 @@ class Conversations:
 
     async def _generate(self, bot: Bot, update_id: int, chat_id: int) -> TwinReply | None:
         """The twin's reply, None when generating failed; the reason is logged without what was said."""
-        conversation = self._history.conversation(chat_id, self._telegram.history_messages)
+        conversation = self._history.conversation(chat_id, self._telegram.history_messages, self._gap)
         try:
             async with typing(bot, chat_id, self._rhythm.typing):
                 return await self._engine.reply(conversation)

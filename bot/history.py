@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from sqlite_utils import Database
 
@@ -78,15 +79,18 @@ class History:
             "insert into bot_messages (chat_id, speaker, text, sent_at) values (?, ?, '', ?)", [chat_id, _RESET, at]
         )
 
-    def conversation(self, chat_id: int, limit: int) -> tuple[Turn, ...]:
-        """The live conversation as turns, oldest first, made of at most `limit` messages since the last reset."""
+    def conversation(self, chat_id: int, limit: int, gap: timedelta) -> tuple[Turn, ...]:
+        """The live conversation as turns, oldest first, made of at most `limit` messages since the last reset.
+
+        It begins after the last silence longer than `gap`, as the sessions that the twin learned from do.
+        """
         rows = self._db.execute(
             "select id, speaker, text, sent_at from (select * from bot_messages where chat_id = :chat and id >"
             " (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and speaker = 'reset')"
             " order by id desc limit :limit) order by id",
             {"chat": chat_id, "limit": limit},
         )
-        return conversations.turns(
+        messages = [
             Message(
                 chat_id=chat_id,
                 message_id=number,
@@ -96,4 +100,7 @@ class History:
                 text=text,
             )
             for number, speaker, text, at in rows
-        )
+        ]
+        # by id, the order in which things were handled: a reply may be younger than the next question
+        silences = [n for n, (a, b) in enumerate(pairwise(messages), start=1) if b.sent_at - a.sent_at > gap]
+        return conversations.turns(messages[silences[-1] if silences else 0 :])

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,17 @@ def test_the_ids_of_answered_updates_may_come_again_with_another_bot(tmp_path: P
             history.hear(5, 1, text, 0)
             history.plan(5, 1, ["ok"], None, 0)
             history.settle(5)
-        (first, _, second, _) = history.conversation(1, 10)
+        (first, _, second, _) = history.conversation(1, 10, timedelta(hours=1))
         assert (first.bubbles[0].text, second.bubbles[0].text) == ("first bot", "second bot")
+
+
+def test_a_conversation_starts_afresh_after_a_silence_as_the_sessions_of_training_do(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "twin.db") as store:
+        history = History(store.db)
+        for number, at in enumerate([0.0, 60.0, 60.0 + 3601, 60.0 + 3602]):
+            history.hear(number, 1, f"message {number}", at)
+        (turn,) = history.conversation(1, 10, timedelta(hours=1))
+        assert [bubble.text for bubble in turn.bubbles] == ["message 2", "message 3"]
 
 
 def _ends(tmp_path: Path, arrange: Callable[[BotApi], None], token: str = TOKEN) -> BotError:

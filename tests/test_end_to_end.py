@@ -1,0 +1,93 @@
+"""The whole way, once: an export goes in, the bot answers, /retrain closes the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from inference.generator import build_generator
+from tests.bot_api import FRIEND, OWNER, bot_api, bot_settings, running_bot
+from tests.chats import ANSWERS, QUESTIONS, START
+from twin.registry import Registry
+from twin.store import Store
+
+
+def export_of(days: int) -> dict[str, object]:
+    """A single-chat export: every day a conversation of questions and the owner's answers."""
+    messages = [
+        {
+            "id": day * 8 + n + 1,
+            "type": "message",
+            "date_unixtime": str(int(START.timestamp()) + day * 86400 + n * 60),
+            "date": "2024-01-01T00:00:00",
+            "from": "Me" if n % 2 else "Somebody",
+            "from_id": "user1001" if n % 2 else "user7",
+            "text": (ANSWERS if n % 2 else QUESTIONS)[(day + n // 2) % 4],
+        }
+        for day in range(days)
+        for n in range(8)
+    ]
+    return {"name": "Somebody", "type": "personal_chat", "id": 7, "messages": messages}
+
+
+def answered_by(home: Path, chat: int) -> list[str | None]:
+    with Store.open(home / "twin.db") as store:
+        rows = store.db.execute("select adapter from bot_messages where speaker = 'owner' and chat_id = ?", [chat])
+        return [row[0] for row in rows]
+
+
+def test_export_to_reply_and_retrain_swaps_the_adapter_without_a_restart(tmp_path, tiny_base, monkeypatch):
+    home = tmp_path / "home"
+    options = {
+        "TWIN_HOME": str(home),
+        "TWIN_BASE__MODEL": str(tiny_base()),
+        "TWIN_TRAIN__LEARNING_RATE": "0.02",
+        "TWIN_TRAIN__BATCH_TOKENS": "256",
+        "TWIN_REPLY__MAX_TOKENS": "16",
+        "TWIN_WORKER__POLL_SECONDS": "0.1",
+        "OMP_NUM_THREADS": "1",
+    }
+    export = tmp_path / "result.json"
+    export.write_text(json.dumps(export_of(days=30)))
+
+    def twin(*arguments: str) -> str:
+        command = [sys.executable, "-m", "twin", *arguments]
+        return subprocess.run(command, env=os.environ | options, check=True, capture_output=True, text=True).stdout
+
+    assert json.loads(twin("ingest", "export", str(export), "--json"))["added"] == 240
+    first = json.loads(twin("train", "--json"))
+    assert first["promoted"]
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            settings = bot_settings(
+                home,
+                api,
+                base={"model": str(tiny_base())},
+                reply={"max_tokens": 16, "temperature": 1.0},
+            )
+            worker = subprocess.Popen([sys.executable, "-m", "twin", "worker"], env=os.environ | options)
+            try:
+                async with running_bot(api, settings, lambda: build_generator(settings)):
+                    await api.write(FRIEND, "hey")
+                    await api.until(lambda: answered_by(home, FRIEND))
+                    assert set(answered_by(home, FRIEND)) == {first["version"]}
+                    assert api.methods(FRIEND)[0] == "sendChatAction"
+                    await api.write(OWNER, "/retrain force")
+                    await api.until(lambda: any("answers from the next message" in m for m in api.shown(OWNER)), 240)
+                    with Store.open(settings.database) as store:
+                        second = Registry(settings.adapters, store.db).current()
+                    assert second not in (None, first["version"])
+                    before = len(answered_by(home, FRIEND))
+                    await api.write(FRIEND, "are you coming tonight?")
+                    await api.until(lambda: len(answered_by(home, FRIEND)) > before)
+                    assert set(answered_by(home, FRIEND)[before:]) == {second}
+            finally:
+                worker.terminate()
+                assert worker.wait(60) == 0
+
+    asyncio.run(scene())
