@@ -11,7 +11,7 @@ import pytest
 from inference.local import LocalGenerator
 from tests.chats import ANSWERS, fill
 from training.dataset import build
-from training.qlora import train
+from training.run import train
 from twin.errors import AdapterError
 from twin.messages import Turn
 from twin.registry import Registry

@@ -27,7 +27,7 @@ from twin.store import Store
 
 if TYPE_CHECKING:
     from training.qlora import Progress as TrainProgress
-    from training.qlora import Trained
+    from training.run import Trained
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
@@ -118,7 +118,7 @@ def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None
     snapshot = build(store, settings.dataset, settings.datasets)
     with _stoppable(_STOP), _live(quiet or job_id is not None) as (say, show):
         say("Importing torch, transformers and peft")
-        from training.qlora import train as run
+        from training.run import train as run
 
         def on_progress(progress: TrainProgress) -> None:
             show(progress)

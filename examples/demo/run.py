@@ -97,7 +97,7 @@ def already_done(fingerprint: str) -> bool:
     return (
         stamp == {"seconds": SECONDS, "dataset": fingerprint}
         and REPORT.is_file()
-        and any(adapter["current"] and not adapter.get("error") for adapter in adapters)
+        and any(adapter["serves"] and not adapter["damage"] for adapter in adapters)
     )
 
 

@@ -1,0 +1,173 @@
+"""A training job: snapshot in; base loaded, trained, published, judged and, if it proved itself, promoted.
+
+Knows nothing of the command line or of the queue; progress goes to a callback, a stop comes from an event.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as library_version
+
+import torch
+
+from inference.base_model import load_base, locate
+from training.dataset import Snapshot
+from training.encode import pack, windows
+from training.evaluate import evenly, held_out_loss
+from training.qlora import Progress, Run, row_tokens
+from twin.errors import AdapterError, TrainingError
+from twin.prompt import PromptSpec
+from twin.registry import Manifest, Registry, new_version
+from twin.settings import Settings
+
+_VAL_TOKENS = 16_000
+_VAL_TOKENS_PER_SECOND = 6  # of the time budget: keeps held-out measurements near a seventh of it
+_TOLERANCE = 1.01
+_LIBRARIES = ("twin", "torch", "transformers", "peft", "bitsandbytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run came to.
+
+    Attributes:
+        manifest: of the published version.
+        promoted: whether it serves now; `reason` says why or why not.
+        interrupted: whether it was stopped before its end.
+    """
+
+    manifest: Manifest
+    promoted: bool
+    reason: str
+    interrupted: bool
+
+
+def train(
+    settings: Settings,
+    snapshot: Snapshot,
+    registry: Registry,
+    *,
+    say: Callable[[str], None],
+    on_progress: Callable[[Progress], None],
+    stop: threading.Event,
+) -> Trained:
+    """Fine-tune, keep the best checkpoint by held-out loss, publish it, promote it if it proved itself.
+
+    With `train.max_seconds` all of it, but for the one-off preparation of the base model, ends in about that
+    time: the learning rate follows the larger of the share of steps done and the share of time used, so that
+    it has decayed when time is up.
+
+    Raises:
+        ModelError: the base model cannot be loaded.
+        TrainingError: the loss became NaN twice, or the run was stopped before anything was learned.
+    """
+    torch.manual_seed(settings.train.seed)
+    say(f"Preparing the base model {settings.base.model} (the first time, this takes a minute)")
+    locate(settings)
+    started = time.monotonic()
+    say(f"Loading the base model {settings.base.model}")
+    base = load_base(settings)
+    spec = PromptSpec(settings.base.template, settings.base.system, settings.dataset.context_tokens)
+    spec = spec.for_tokenizer(base.tokenizer.fingerprint)
+    say("Encoding conversations")
+    train_windows = windows(snapshot.sessions("train"), spec, base.tokenizer)
+    val_windows = windows(snapshot.sessions("val"), spec, base.tokenizer)
+    budget = settings.train.max_seconds
+    val_tokens = _VAL_TOKENS if budget is None else min(_VAL_TOKENS, int(_VAL_TOKENS_PER_SECOND * budget))
+    val_rows = pack(evenly(val_windows, val_tokens), row_tokens(settings))
+    if stop.is_set():
+        raise _stopped_too_early()
+    for rate in (settings.train.learning_rate, settings.train.learning_rate / 2):
+        run = Run(base, settings, train_windows, val_rows, rate, started, on_progress, stop)
+        try:
+            run.train(say)
+            break
+        except FloatingPointError:
+            say("The loss is not a number: starting again at half the learning rate")
+            base.model = run.lora.unload()
+    else:
+        raise TrainingError("The loss became NaN twice", "lower train.learning_rate, or check the base model")
+    return _publish(run, snapshot, spec, registry, say)
+
+
+def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry, say: Callable[[str], None]) -> Trained:
+    if run.interrupted and run.best is run.before:
+        raise _stopped_too_early()
+    say("Publishing")
+    now = datetime.now(UTC)
+    manifest = Manifest(
+        version=new_version(now),
+        created_at=now.isoformat(timespec="seconds"),
+        base=run.base.identity,
+        prompt=spec,
+        dataset=snapshot.fingerprint,
+        owner_messages=snapshot.owner_messages,
+        lora={
+            "rank": run.settings.train.rank,
+            "alpha": run.settings.train.alpha,
+            "dropout": run.settings.train.dropout,
+        },
+        metrics=run.before.as_dict("val_base")
+        | run.best.as_dict("val")
+        | {
+            "steps": run.steps,
+            "tokens": run.tokens,
+            "seconds": round(run.seconds, 1),
+            "tokens_per_second": round(run.tokens / max(run.seconds, 1e-9), 1),
+            "interrupted": run.interrupted,
+        },
+        versions={name: library_version(name) for name in _LIBRARIES},
+    )
+    with registry.incoming() as folder:
+        try:
+            run.lora.save_pretrained(folder)
+            manifest = registry.publish(folder, manifest)
+        except OSError as error:
+            raise TrainingError(f"The adapter cannot be written ({error.strerror})", "free some disk space") from error
+    promoted, reason = _judge(run, registry, spec)
+    if promoted:
+        registry.promote(manifest.version, reason, time.time())
+    return Trained(manifest, promoted, reason, run.interrupted)
+
+
+def _stopped_too_early() -> TrainingError:
+    return TrainingError(
+        "Training was stopped before the twin was better than the base model", "start it again when there is time"
+    )
+
+
+def _judge(run: Run, registry: Registry, spec: PromptSpec) -> tuple[bool, str]:
+    """Whether the challenger proved itself: better than the base, not worse than the champion by over 1 %."""
+    mine = run.best.bits_per_character
+    if run.interrupted:
+        return False, "training was stopped before its end"
+    if run.best is run.before:
+        return False, f"not better than the base model on held-out replies ({mine:.3f} bits per character)"
+    champion = _champion_loss(run, registry, spec)
+    if champion is not None and mine > _TOLERANCE * champion:
+        return False, f"worse than the adapter that serves: {mine:.3f} against {champion:.3f} bits per character"
+    beaten = f"the base model's {run.before.bits_per_character:.3f}"
+    return True, f"{mine:.3f} held-out bits per character against {beaten}"
+
+
+def _champion_loss(run: Run, registry: Registry, spec: PromptSpec) -> float | None:
+    """Held-out bits per character of the adapter that serves, on the same rows; None when it cannot be compared."""
+    version = registry.current()
+    if version is None:
+        return None
+    try:
+        if registry.verify(version, run.base.identity).prompt != spec:
+            return None  # it reads conversations that are written otherwise
+    except AdapterError:
+        return None
+    run.lora.load_adapter(registry.path(version), adapter_name=version, is_trainable=False)
+    run.lora.set_adapter(version)
+    try:
+        return held_out_loss(run.base.model, run.val_rows, run.base.device).bits_per_character
+    finally:
+        run.lora.set_adapter("default")
+        run.lora.delete_adapter(version)
