@@ -28,6 +28,16 @@ class Ran:
     err: str
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process runs: neither gone nor a zombie that nobody fetched yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the settings or the data of whoever runs it."""

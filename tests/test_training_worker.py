@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import is_running
 from training.worker import Worker, explain, train_command
 from twin.jobs import RETRAIN, Job, JobQueue
 from twin.processes import StopRequest
@@ -232,16 +233,6 @@ def standalone(
     yield worker
     worker.kill()
     worker.wait()
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process runs: neither gone nor a zombie that nobody fetched yet."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
