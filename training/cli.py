@@ -208,6 +208,15 @@ def _show_trained(trained: Trained) -> None:
         console.print(f"`twin adapters promote {trained.manifest.version}` lets it serve all the same.")
 
 
+@contextmanager
+def _bar() -> Iterator[Callable[[str, float], None]]:
+    """A plain progress bar on stderr, gone when done; nothing where there is no terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task("Preparing", total=1.0)
+        yield lambda what, share: bars.update(task, description=what, completed=share)
+
+
 @click.command("eval")
 @click.argument("version", required=False)
 @click.option("--samples", type=click.IntRange(0, 50), default=5, show_default=True, help="Replies side by side.")
@@ -218,9 +227,9 @@ def evaluate(version: str | None, samples: int, max_tokens: int, as_json: bool) 
     settings = load_settings()
     from training.comparison import compare, show
 
-    with Store.open(settings.database) as store:
+    with Store.open(settings.database) as store, _bar() as on_progress:
         registry = Registry(settings.adapters, store.db)
-        result = compare(settings, registry, version, samples=samples, max_tokens=max_tokens)
+        result = compare(settings, registry, version, samples=samples, max_tokens=max_tokens, on_progress=on_progress)
     if as_json:
         echo_json(result.as_dict())
     else:

@@ -5,20 +5,22 @@ Knows nothing of training; it reads an adapter, its snapshot's latest conversati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from inference.base_model import load_base
+from inference.base_model import LoadedBase, load_base
+from inference.generator import TwinReply
 from inference.local import LocalGenerator
 from training.dataset import load
-from training.encode import pack, windows
+from training.encode import Row, pack, windows
 from training.evaluate import HeldOut, Question, evenly, held_out_loss, questions
-from twin.errors import AdapterError
+from twin.errors import AdapterError, DatasetError
 from twin.messages import Turn
 from twin.prompt import PromptSpec
 from twin.registry import Registry
@@ -68,12 +70,19 @@ class Comparison:
 
 
 def compare(
-    settings: Settings, registry: Registry, version: str | None, *, samples: int, max_tokens: int
+    settings: Settings,
+    registry: Registry,
+    version: str | None,
+    *,
+    samples: int,
+    max_tokens: int,
+    on_progress: Callable[[str, float], None],
 ) -> Comparison:
     """Measure the bare base model and a version (default: the one that serves) on the test part.
 
     Args:
         max_tokens: how much held-out text to read at most; windows are spread evenly over the period.
+        on_progress: told what is being done and the share that is done, in [0, 1].
 
     Raises:
         AdapterError: there is no such version, or it is damaged or of another base model.
@@ -84,17 +93,19 @@ def compare(
         raise AdapterError("There is no adapter to measure yet", "run `twin train`")
     manifest = registry.verify(version)
     snapshot = load(settings.datasets, manifest.dataset)
+    on_progress("Loading the base model", 0)
     base = load_base(settings)
     bare = PromptSpec(settings.base.template, settings.base.system, settings.dataset.context_tokens)
     generator = LocalGenerator(base, registry, settings.reply, bare)
     test = list(snapshot.sessions("test"))
     rows = pack(evenly(windows(test, manifest.prompt, base.tokenizer), max_tokens), _ROW_TOKENS)
+    if not rows:
+        raise DatasetError("The test part has no reply of yours", "ingest newer dialogs, then retrain")
     asked = questions(test, samples)
-    contexts = [question.context for question in asked]
-    generator.use(None)
-    base_loss, base_replies = held_out_loss(base.model, rows, base.device), generator.generate(contexts)
-    generator.use(version)
-    twin_loss, twin_replies = held_out_loss(base.model, rows, base.device), generator.generate(contexts)
+    base_loss, base_replies = _ask(generator, base, None, rows, asked, lambda what, x: on_progress(what, x / 2))
+    twin_loss, twin_replies = _ask(
+        generator, base, version, rows, asked, lambda what, x: on_progress(what, (1 + x) / 2)
+    )
     return Comparison(
         version,
         base_loss,
@@ -104,6 +115,25 @@ def compare(
             for question, before, after in zip(asked, base_replies, twin_replies, strict=True)
         ),
     )
+
+
+def _ask(
+    generator: LocalGenerator,
+    base: LoadedBase,
+    version: str | None,
+    rows: Sequence[Row],
+    asked: Sequence[Question],
+    on_progress: Callable[[str, float], None],
+) -> tuple[HeldOut, list[TwinReply]]:
+    """One side: its loss on the rows and its replies to the questions; measuring is most of the work."""
+    name = "the twin" if version else "the base model"
+    generator.use(version)
+    done = count(1)
+    loss = held_out_loss(
+        base.model, rows, base.device, lambda: on_progress(f"Measuring {name}", 0.8 * next(done) / len(rows))
+    )
+    on_progress(f"Asking {name}", 0.8)
+    return loss, generator.generate([question.context for question in asked])
 
 
 def show(result: Comparison, console: Console) -> None:

@@ -6,7 +6,7 @@ Knows nothing of how an adapter came to be.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +53,14 @@ class HeldOut:
         }
 
 
-def held_out_loss(model: Any, rows: Iterable[Row], device: torch.device) -> HeldOut:
-    """Measure a causal LM on packed rows, dropout off; the model's mode is restored."""
+def held_out_loss(
+    model: Any, rows: Iterable[Row], device: torch.device, on_row: Callable[[], None] = lambda: None
+) -> HeldOut:
+    """Measure a causal LM on packed rows, dropout off; the model's mode is restored.
+
+    Args:
+        on_row: called after each row, for progress.
+    """
     training = model.training
     model.eval()
     nats = 0.0
@@ -65,6 +71,7 @@ def held_out_loss(model: Any, rows: Iterable[Row], device: torch.device) -> Held
             tokens += len(row.labels)
             characters += row.characters
             turns += row.turns
+            on_row()
     model.train(training)
     return HeldOut(nats, tokens, characters, turns)
 

@@ -85,7 +85,7 @@ class Train(_Section):
     batch_tokens: int = Field(2048, ge=64, description="tokens of conversation per optimiser step")
     warmup: float = Field(0.03, ge=0, lt=1, description="share of the run with a rising learning rate")
     max_grad_norm: float = Field(1.0, gt=0)
-    evaluations: int = Field(6, ge=1, description="held-out measurements during a run")
+    evaluations: int = Field(4, ge=1, description="held-out measurements during a run")
     max_seconds: float | None = Field(None, gt=0, description="stop in time for the run to end within this")
     seed: int = 0
 
