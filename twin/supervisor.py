@@ -93,7 +93,7 @@ class Supervisor:
     Args:
         commands: name to command line; started in this order.
         stop: ends `run`.
-        say: takes one line of output, prefixed with the name of the child that wrote it.
+        say: takes one line of output, prefixed with the name of the child that wrote it; never called twice at once.
         backoff: makes the pauses of one child.
         grace_seconds: how long children may take to stop before they are killed.
         clock: monotonic seconds.
@@ -109,7 +109,13 @@ class Supervisor:
         grace_seconds: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._charges = [_Charge(name, command, backoff(), say) for name, command in commands.items()]
+        speaking = threading.Lock()
+
+        def say_alone(line: str) -> None:
+            with speaking:
+                say(line)
+
+        self._charges = [_Charge(name, command, backoff(), say_alone) for name, command in commands.items()]
         self._stop = stop
         self._grace = grace_seconds
         self._clock = clock
