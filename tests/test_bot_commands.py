@@ -64,6 +64,8 @@ def _publish(home: Path, version: str) -> None:
     with Store.open(home / "twin.db") as store:
         registry = Registry(home / "adapters", store.db)
         with registry.incoming() as folder:
+            (folder / "adapter_config.json").write_text("{}")
+            (folder / "adapter_model.safetensors").write_bytes(b"weights")
             registry.publish(
                 folder,
                 Manifest(

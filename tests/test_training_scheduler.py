@@ -37,6 +37,7 @@ def times(expression: str, count: int, after: datetime = MONDAY) -> list[str]:
 def publish(registry: Registry, version: str, created_at: datetime, owner_messages: int) -> None:
     with registry.incoming() as folder:
         (folder / "adapter_model.safetensors").write_bytes(b"w")
+        (folder / "adapter_config.json").write_text("{}")
         manifest = Manifest(
             version=version,
             created_at=created_at.isoformat(),

@@ -32,6 +32,7 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def publish(registry: Registry, version: str) -> None:
     with registry.incoming() as folder:
         (folder / "adapter_model.safetensors").write_bytes(b"weights")
+        (folder / "adapter_config.json").write_text("{}")
         manifest = Manifest(
             version=version,
             created_at="2026-11-21T22:30:01+00:00",

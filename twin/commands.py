@@ -166,15 +166,15 @@ def _print_adapters(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(caption="held-out: bits per character on later conversations, base -> twin; less is better")
-    for title in ("version", "created", "serves", "base", "held-out", "promoted"):
+    table.add_column("version", no_wrap=True)
+    for title in ("serves", "base", "held-out", "promoted"):
         table.add_column(title, overflow="fold")
     for row in rows:
         if row["damage"]:
-            table.add_row(row["version"], "", "", f"[red]damaged: {_plain(row['damage'])}", "", "")
+            table.add_row(row["version"], "", f"[red]damaged: {_plain(row['damage'])}", "", "")
             continue
         table.add_row(
             row["version"],
-            f"{datetime.fromisoformat(row['created_at']).astimezone():%Y-%m-%d %H:%M}",
             "[green]yes" if row["serves"] else "",
             _plain(f"{row['base']} ({row['quantization']})"),
             f"{_number(row['held_out_before'])} -> {_number(row['held_out_after'])}",

@@ -32,6 +32,7 @@ from twin.manifest import FORMAT, MANIFEST, BaseIdentity, Manifest
 
 __all__ = ["FORMAT", "MANIFEST", "BaseIdentity", "Manifest", "Promotion", "Registry", "new_version"]
 
+_WEIGHTS = ("adapter_config.json", "adapter_model.safetensors")
 _INCOMING = ".incoming-"
 _LEFTOVER_SECONDS = 24 * 3600.0
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
@@ -126,6 +127,9 @@ class Registry:
         manifest = Manifest.read(folder)
         if manifest.version != version:
             raise AdapterError(f"The folder {version} holds the adapter {manifest.version}", "rename it back")
+        for name in _WEIGHTS:
+            if name not in manifest.files:
+                raise AdapterError(f"The {MANIFEST} of the adapter {version} does not list {name}", "retrain")
         for name, expected in manifest.files.items():
             path = folder / name
             if not path.is_file():
