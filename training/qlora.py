@@ -230,6 +230,11 @@ def schedule(share: float, warmup: float) -> float:
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup) / (1 - warmup))))
 
 
+def default_learning_rate(parameters: int) -> float:
+    """2e-4 for models of billions (QLoRA, Dettmers et al. 2023); measured on a 270M one, 5e-4 learns faster."""
+    return 5e-4 if parameters < 1e9 else 2e-4
+
+
 def default_epochs(turns: int) -> int:
     """Small sets are seen more often: 3 below 1,000 owner turns, 2 below 10,000, else 1."""
     return 3 if turns < 1_000 else 2 if turns < 10_000 else 1

@@ -18,7 +18,7 @@ from inference.base_model import load_base, locate
 from training.dataset import Snapshot
 from training.encode import pack, windows
 from training.evaluate import evenly, held_out_loss
-from training.qlora import Progress, Run, row_tokens
+from training.qlora import Progress, Run, default_learning_rate, row_tokens
 from twin.errors import AdapterError, TrainingError
 from twin.prompt import PromptSpec
 from twin.registry import Manifest, Registry, new_version
@@ -81,7 +81,8 @@ def train(
     val_rows = pack(evenly(val_windows, val_tokens), row_tokens(settings))
     if stop.is_set():
         raise _stopped_too_early()
-    for rate in (settings.train.learning_rate, settings.train.learning_rate / 2):
+    chosen = settings.train.learning_rate or default_learning_rate(base.parameters)
+    for rate in (chosen, chosen / 2):
         run = Run(base, settings, train_windows, val_rows, rate, started, on_progress, stop)
         try:
             run.train(say)
