@@ -24,18 +24,19 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "Python cannot make virtual environments here: apt install python3-venv"; exit 2; }
 
-# One stamp per set of extras: what did not change is not installed again.
-$(VENV)/torch.stamp: constraints.txt | $(BIN)/python
+# One stamp per set of extras, and one per build of torch: what did not change is not installed again.
+TORCH := $(VENV)/torch$(if $(TORCH_INDEX),-$(notdir $(TORCH_INDEX:/=))).stamp
+$(TORCH): constraints.txt | $(BIN)/python
 	@echo "Installing torch into $(VENV) (once) ..."
-	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps --force-reinstall) torch
 	@touch $@
 
-$(VENV)/demo.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
+$(VENV)/demo.stamp: $(TORCH) pyproject.toml constraints.txt
 	@echo "Installing twin into $(VENV) (once) ..."
 	@$(PIP) -e '.[ml,demo]'
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/torch.stamp pyproject.toml constraints.txt
+$(VENV)/dev.stamp: $(TORCH) pyproject.toml constraints.txt
 	@echo "Installing twin and its test tools into $(VENV) (once) ..."
 	@$(PIP) -e '.[ml,demo,dev]'
 	@touch $@ $(VENV)/demo.stamp

@@ -14,6 +14,7 @@ import struct
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ MAX_CPU_PARAMETERS = 4e9
 _EMBEDDED_FOLDER = "gemma3-270m-bf16-1"
 _SIZE_IN_NAME = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)[bB](?![a-zA-Z])")
 _SAMPLE = 1 << 16
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 
 
 class BaseTokenizer:
@@ -54,8 +56,9 @@ class BaseTokenizer:
         return [found.ids for found in self.backend.encode_batch(list(texts), add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of ids, control tokens such as end-of-sequence left out."""
-        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
+        """Text of generated ids up to the end of the sequence; a template's own marks stay in sight."""
+        kept = list(takewhile(lambda token: token not in (self.eos, self.pad), ids))
+        text: str = self._tokenizer.decode(kept, skip_special_tokens=False)
         return text
 
 
@@ -76,20 +79,28 @@ class LoadedBase:
     parameters: int
 
 
-def load_base(settings: Settings) -> LoadedBase:
+def has_bf16(device: torch.device) -> bool:
+    """Whether a GPU computes in bf16 by itself; cards before Ampere only emulate it, slowly."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
     """Load the configured base model onto the GPU, or the CPU when there is none.
 
     bf16 where the GPU has it, fp32 elsewhere: fp16 diverges, and bf16 without hardware support is slow.
+
+    Args:
+        offline: never download; the model must be on this machine.
 
     Raises:
         ModelError: it is missing, too large for this machine, or cannot be loaded.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    folder = locate(settings)
+    folder = locate(settings, offline=offline)
     try:
         parameters = count_parameters(folder)
         _refuse_too_large(settings.base.model, parameters, device)
-        dtype = torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+        dtype = torch.bfloat16 if has_bf16(device) else torch.float32
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
@@ -132,8 +143,8 @@ def _keep_weights_as_trained(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def locate(settings: Settings) -> Path:
-    """The folder of the configured base model, converted or downloaded if need be.
+def locate(settings: Settings, *, offline: bool = False) -> Path:
+    """The folder of the configured base model, converted or, once and unless `offline`, downloaded if need be.
 
     Raises:
         ModelError: there is no such folder or package, or the download failed.
@@ -145,18 +156,26 @@ def locate(settings: Settings) -> Path:
         return folder
     if Path(name).is_absolute() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ModelError(f"There is no base model at {name!r}", f"set base.model to a folder or to {EMBEDDED_MODEL!r}")
-    return _download(name)
+    return _from_hub(name, offline)
 
 
-def _download(name: str) -> Path:
+def _from_hub(name: str, offline: bool) -> Path:
+    """What is on this machine already is never asked for again."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     if found := _SIZE_IN_NAME.search(name):
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         _refuse_too_large(name, float(found.group(1)) * 1e9, device)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.model", "*.txt"]))
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
+    except LocalEntryNotFoundError as error:
+        if offline:
+            raise ModelError(
+                f"The base model {name!r} is not on this machine yet", "`twin train` or `twin chat` downloads it"
+            ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except (OSError, ValueError, HfHubHTTPError) as error:
         raise ModelError(
             f"The base model {name!r} could not be downloaded ({type(error).__name__})",

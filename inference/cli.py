@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from inference.generator import Generator, build_generator
 from twin.console import echo_json, is_interactive
-from twin.errors import TwinError
+from twin.errors import AdapterError, TwinError
 from twin.messages import Turn
 from twin.settings import load_settings
 
@@ -32,15 +32,26 @@ def chat() -> None:
     with console.status("Loading your twin"):
         generator = build_generator(settings)
     try:
+        _refuse_to_pretend(generator)
         _greet(console, generator)
         _converse(console, generator)
     finally:
         generator.close()
 
 
+def _refuse_to_pretend(generator: Generator) -> None:
+    """The bare base model never speaks in the place of an adapter that was refused.
+
+    Raises:
+        AdapterError: something is promoted, and nothing that is promoted can serve.
+    """
+    if generator.adapter is None and generator.refused is not None:
+        raise AdapterError("Nothing that was promoted can serve", generator.refused.removesuffix("."))
+
+
 def _greet(console: Console, generator: Generator) -> None:
-    if generator.refused:
-        console.print(f"[yellow]{escape(generator.refused)}[/yellow]")
+    if generator.refused is not None:
+        console.print(f"[yellow]{escape(generator.refused)}[/yellow]", highlight=False)
     who = f"adapter {generator.adapter}" if generator.adapter else "the bare base model: run `twin train` first"
     console.print(f"[dim]Answers come from {who}. /reset starts afresh, an empty line ends.[/dim]")
 
@@ -63,7 +74,7 @@ def _converse(console: Console, generator: Generator) -> None:
         with console.status("[dim]typing …[/dim]"):
             reply = generator.reply(turns)
         for bubble in reply.bubbles or ("…",):
-            console.print(f"[bold cyan]twin[/bold cyan] {escape(bubble)}")
+            console.print(f"[bold cyan]twin[/bold cyan] {escape(bubble)}", highlight=False, emoji=False)
         if reply.bubbles:
             turns.append(Turn.of("owner", reply.bubbles))
 
@@ -87,10 +98,10 @@ def reply(version: str | None, bare: bool, seed: int | None) -> None:
     try:
         if bare or version:
             generator.use(None if bare else version)
+        else:
+            _refuse_to_pretend(generator)
         if seed is not None:
             generator.seed(seed)
-        if generator.refused and not (bare or version):
-            click.echo(f"twin: {generator.refused}", err=True)
         for start in range(0, len(lines), _BATCH):
             for answer in generator.generate(lines[start : start + _BATCH]):
                 echo_json({"bubbles": list(answer.bubbles), "adapter": answer.adapter})
@@ -112,14 +123,23 @@ def _turns(line: str, number: int) -> list[Turn]:
         TwinError: it is not of the documented form.
     """
     try:
-        messages: list[dict[str, Any]] = json.loads(line)["messages"]
-        said = [(_speaker(message["role"]), str(message["content"])) for message in messages]
-    except (ValueError, KeyError, TypeError) as error:
+        said = [(_speaker(message["role"]), _text(message["content"])) for message in json.loads(line)["messages"]]
+        if not said:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TwinError(
             f"Line {number} is not a context",
             'write {"messages": [{"role": "user" or "assistant", "content": "..."}]} on one line',
         ) from error
     return [Turn.of(speaker, [text for _, text in run]) for speaker, run in groupby(said, key=lambda pair: pair[0])]
+
+
+def _text(content: Any) -> str:
+    """Raises ValueError (UnicodeEncodeError is one) for what is not readable text."""
+    if not isinstance(content, str) or not content.strip():
+        raise ValueError
+    content.encode()
+    return content
 
 
 def _speaker(role: str) -> Any:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from twin.console import echo_json
@@ -32,12 +33,17 @@ _FREE_GIB = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, whether it is well, what was seen, and what to do if not."""
+    """One line: what was looked at, whether it is well, what was seen, and what to do if not.
+
+    Attributes:
+        optional: only a part of twin needs it; it being missing is no failure.
+    """
 
     check: str
     ok: bool
     seen: str
     remedy: str = ""
+    optional: bool = False
 
 
 @click.command()
@@ -47,11 +53,12 @@ def doctor(as_json: bool, quick: bool) -> None:
     """Check this machine and say what to do; exit code 1 when something is to be done."""
     with Console(stderr=True).status("Looking"):
         findings = list(examine(quick=quick))
+    is_well = all(found.ok or found.optional for found in findings)
     if as_json:
-        echo_json({"ok": all(found.ok for found in findings), "findings": [asdict(found) for found in findings]})
+        echo_json({"ok": is_well, "findings": [asdict(found) for found in findings]})
     else:
         _show(findings)
-    if not all(found.ok for found in findings):
+    if not is_well:
         raise SystemExit(1)
 
 
@@ -125,22 +132,25 @@ def _database(settings: Settings) -> Finding:
 
 def _token(settings: Settings) -> Finding:
     there = bot_token(settings) is not None
-    remedy = f"get one from @BotFather and put it into {settings.home / 'bot-token'} (chmod 600) or {TOKEN_VARIABLE}"
-    return Finding("bot token", there, "present" if there else "none; only the bot needs it", remedy)
+    remedy = f"get one from @BotFather, then run `twin bot --set-token` or set {TOKEN_VARIABLE}"
+    return Finding("bot token", there, "present" if there else "none; only the bot needs it", remedy, optional=True)
 
 
 def _owner(settings: Settings) -> Finding:
     there = settings.bot_owner is not None
-    return Finding("your Telegram id", there, "set" if there else "not set; only the bot needs it", "set owner.id")
+    seen = "set" if there else "not set; only the bot needs it"
+    return Finding("your Telegram id", there, seen, "set owner.id in twin.toml", optional=True)
 
 
 def _accelerator() -> Iterator[Finding]:
     import torch
 
+    from inference.base_model import has_bf16
+
     if torch.cuda.is_available():
         for number in range(torch.cuda.device_count()):
             card = torch.cuda.get_device_properties(number)
-            precision = "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+            precision = "bf16" if has_bf16(torch.device("cuda", number)) else "fp32"
             yield Finding("GPU", True, f"{card.name}, {card.total_memory / 2**30:.0f} GiB, {precision}")
     else:
         yield Finding("GPU", True, f"none: models up to 4 billion parameters on {torch.get_num_threads()} CPU threads")
@@ -163,7 +173,7 @@ def _quantizer() -> Finding:
 def _base(settings: Settings) -> Finding:
     from inference.base_model import load_base
 
-    base = load_base(settings)
+    base = load_base(settings, offline=True)
     name = "the embedded Gemma 3 270M" if settings.base.model == EMBEDDED_MODEL else settings.base.model
     size = f"{base.parameters / 1e6:,.0f} M parameters"
     return Finding("base model", True, f"{name}, {size}, {settings.base.quantization}, loads on {base.device.type}")
@@ -181,6 +191,6 @@ def _guarded(check: str, look: Callable[[], Finding]) -> Finding:
 def _show(findings: list[Finding]) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for found in findings:
-        mark = "[green]OK[/green]" if found.ok else "[yellow]TO DO[/yellow]"
-        table.add_row(mark, found.check, found.seen if found.ok else f"{found.seen}\n→ {found.remedy}")
+        mark = "[green]OK[/green]" if found.ok else "LATER" if found.optional else "[yellow]TO DO[/yellow]"
+        table.add_row(mark, found.check, escape(found.seen if found.ok else f"{found.seen}\n→ {found.remedy}"))
     Console().print(table)

@@ -54,7 +54,7 @@ class LocalGenerator:
             ModelError: the base model is missing or does not fit this machine.
         """
         store = Store.open(settings.database)
-        bare = PromptSpec(settings.base.template, settings.base.system, settings.dataset.context_tokens)
+        bare = PromptSpec.of(settings)
         generator = cls(load_base(settings), Registry(settings.adapters, store.db), settings.reply, bare)
         generator._store = store
         generator.refresh()
@@ -113,9 +113,8 @@ class LocalGenerator:
 
     def generate(self, conversations: Sequence[Sequence[Turn]]) -> list[TwinReply]:
         """As `replies`, with what serves now."""
-        prompts = [
-            encode_prompt(self._spec, self._base.tokenizer, turns, self._sampling.max_tokens) for turns in conversations
-        ]
+        room = min(self._sampling.max_tokens, self._spec.context_tokens // 2)
+        prompts = [encode_prompt(self._spec, self._base.tokenizer, turns, room) for turns in conversations]
         answers: list[tuple[str, ...]] = [()] * len(prompts)
         for _ in range(1 if self._sampling.temperature == 0 else _ATTEMPTS):
             open_ = sorted((i for i, found in enumerate(answers) if not found), key=lambda i: len(prompts[i]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -12,6 +13,7 @@ from transformers import LlamaConfig
 from inference.base_model import BaseTokenizer, fingerprint, load_base, locate
 from tests.tiny import make_base
 from twin.errors import ModelError
+from twin.prompt import PromptSpec, read_reply, reply_is_complete
 from twin.settings import Base
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
@@ -69,3 +71,24 @@ def test_the_embedded_model_is_converted_once_and_knows_english(home, monkeypatc
     with torch.no_grad():
         following = base.model(input_ids=ids).logits[0, -1].argmax()
     assert base.tokenizer.decode([int(following)]).strip() == "Paris"
+
+
+def test_a_templates_own_marks_stay_visible_so_that_replies_end_there(tmp_path):
+    folder = make_base(tmp_path / "chatml")
+    file = folder / "tokenizer.json"
+    saved = json.loads(file.read_text())
+    new_id = max(token["id"] for token in saved["added_tokens"]) + 10_000
+    mark = saved["added_tokens"][0] | {"id": new_id, "content": "<|im_end|>", "special": True}
+    saved["added_tokens"].append(mark)
+    file.write_text(json.dumps(saved))
+    tokenizer = BaseTokenizer(folder)
+    spec = PromptSpec(template="chatml")
+    (ids,) = tokenizer.encode(["haha yes<|im_end|>\n<|im_start|>user\nok"], special=True)
+    assert reply_is_complete(spec, tokenizer.decode(ids))
+    assert read_reply(spec, tokenizer.decode(ids)) == ("haha yes",)
+
+
+def test_a_model_of_the_hub_that_is_not_here_is_not_fetched_offline(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match="is not on this machine yet"):
+        locate(home.model_copy(update={"base": Base(model="somebody/tiny")}), offline=True)

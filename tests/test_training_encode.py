@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.encode import pack, windows
-from twin.messages import Session, Turn
+from twin.errors import SettingsError
+from twin.messages import Bubble, Session, Turn
 from twin.prompt import PromptSpec
 
 
@@ -84,3 +86,14 @@ def test_packing_loses_nothing_and_positions_restart_with_every_window(said, row
         assert all(row.ids[start] == 1 for start in starts), "each window begins with its own start token"
         assert all(row.ids[at + 1] == label for at, label in zip(row.label_at, row.labels, strict=True))
         assert not {at + 1 for at in row.label_at} & set(starts), "no window predicts the next one"
+
+
+def test_a_long_forward_before_the_owners_words_does_not_hide_them():
+    turn = Turn("owner", (Bubble("f" * 500, authored=False), Bubble("mine")))
+    (window,) = windows([Session(1, (turn,))], PromptSpec(context_tokens=100), Words())
+    assert supervised_text([window]) == "mine\n\n" and len(window.ids) <= 100
+
+
+def test_a_system_text_that_leaves_no_room_is_refused():
+    with pytest.raises(SettingsError, match="more than half"):
+        windows([session([("owner", 5)])], PromptSpec(system="x" * 80, context_tokens=128), Words())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
 import training.loss
 from tests.tiny import FAMILIES
 from training.encode import Window, pack
-from training.loss import summed_loss
+from training.loss import check_head, summed_loss
+from twin.errors import ModelError
 
 CPU = torch.device("cpu")
 
@@ -77,3 +78,21 @@ def test_without_gradients_only_the_loss_is_computed(model_of):
     with torch.no_grad():
         loss = summed_loss(model, pack(some_windows(3), 200)[0], CPU)
     assert not loss.requires_grad and loss > 0
+
+
+def test_a_family_whose_head_is_more_than_a_matrix_is_refused_by_name(model_of):
+    check_head(model_of("qwen3"), CPU)
+    capped = Gemma2ForCausalLM(
+        Gemma2Config(
+            vocab_size=320,
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            head_dim=16,
+            final_logit_softcapping=0.01,
+        )
+    ).eval()
+    with pytest.raises(ModelError, match="family 'gemma2'"):
+        check_head(capped, CPU)

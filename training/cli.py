@@ -126,7 +126,15 @@ def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None
                 queue.report(job_id, progress.as_dict())
 
         registry = Registry(settings.adapters, store.db)
-        return run(settings, snapshot, registry, say=say, on_progress=on_progress, stop=_STOP)
+        return run(
+            settings,
+            snapshot,
+            registry,
+            say=say,
+            on_progress=on_progress,
+            stop=_STOP,
+            keep_interrupted=job_id is None,  # a job goes back into the queue and starts again
+        )
 
 
 @contextmanager
@@ -136,6 +144,8 @@ def _stoppable(stop: threading.Event) -> Iterator[None]:
     def handle(number: int, _: Any) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            click.echo("\nStopping after this step; Ctrl-C again ends it at once and keeps nothing.", err=True)
         stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

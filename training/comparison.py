@@ -95,7 +95,7 @@ def compare(
     snapshot = load(settings.datasets, manifest.dataset)
     on_progress("Loading the base model", 0)
     base = load_base(settings)
-    bare = PromptSpec(settings.base.template, settings.base.system, settings.dataset.context_tokens)
+    bare = PromptSpec.of(settings)
     generator = LocalGenerator(base, registry, settings.reply, bare)
     test = list(snapshot.sessions("test"))
     rows = pack(evenly(windows(test, manifest.prompt, base.tokenizer), max_tokens), _ROW_TOKENS)

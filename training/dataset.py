@@ -4,7 +4,7 @@ Knows nothing of tokens or models; what is written here is text and times.
 
     datasets/<fingerprint>/
       sessions.jsonl   one session a line: {"chat_id", "split", "turns": [{"speaker", "bubbles", ...}]}
-      manifest.json    counts, cuts, settings, and the fingerprint: SHA-256 of sessions.jsonl
+      manifest.json    counts, cuts, and the fingerprint: SHA-256 of the cuts and of sessions.jsonl
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -31,6 +30,7 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 _SESSIONS = "sessions.jsonl"
 _MANIFEST = "manifest.json"
+_INCOMING = ".incoming-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class Snapshot:
     """A dataset on disk; never changed once written.
 
     Attributes:
-        fingerprint: 16 hex digits of the SHA-256 of its sessions.
+        fingerprint: 16 hex digits of the SHA-256 of its cuts and sessions.
         cuts: where its held-out parts begin.
         counts: by split.
         messages: counts by what became of them: "shown", "empty".
         owner_turns_not_supervised: owner turns without own words (only forwards, media, a bot's), by split.
-        owner_messages: how many of the owner's messages were stored when it was built.
+        owner_turns: how many turns of the owner were stored when it was built.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class Snapshot:
     counts: dict[str, SplitCounts]
     messages: dict[str, int]
     owner_turns_not_supervised: dict[str, int]
-    owner_messages: int
+    owner_turns: int
 
     def sessions(self, split: Split) -> Iterator[Session]:
         """Its sessions of one part, in the order of the file: by start, then by chat."""
@@ -101,26 +101,19 @@ def build(store: Store, settings: DatasetSettings, folder: Path) -> Snapshot:
     gap = timedelta(minutes=settings.session_gap_minutes)
     dialogs = [store.messages(dialog.chat_id) for dialog in store.dialogs()]
     cuts = find_cuts([session for messages in dialogs for session in sessions(messages, gap)], settings)
-    parts = [
-        (split, session)
-        for messages in dialogs
-        for split, part in split_by_time(messages, cuts).items()
-        for session in sessions(part, gap)
-    ]
-    parts.sort(key=lambda pair: (pair[1].turns[0].started_at, pair[1].chat_id))
+    parts = _split_sessions(dialogs, cuts, gap)
     counts: dict[str, SplitCounts] = {
         split: _count([session for part, session in parts if part == split]) for split in SPLITS
     }
-    for split in ("train", "val"):
-        if not counts[split].supervised_turns:
-            raise _too_few()
+    if not (counts["train"].supervised_turns and counts["val"].supervised_turns):
+        raise _too_few()
     text = "".join(
         json.dumps(_write_session(split, session), ensure_ascii=False, sort_keys=True) + "\n"
         for split, session in parts
     )
     snapshot = Snapshot(
         folder=folder,
-        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+        fingerprint=_fingerprint(cuts, text.encode()),
         cuts=cuts,
         counts=counts,
         messages=dict(Counter("shown" if bubble(m) else "empty" for messages in dialogs for m in messages)),
@@ -132,9 +125,25 @@ def build(store: Store, settings: DatasetSettings, folder: Path) -> Snapshot:
                 if turn.speaker == "owner" and not turn.is_supervisable
             )
         ),
-        owner_messages=store.owner_messages(),
+        owner_turns=store.owner_turns(),
     )
-    return _write(snapshot, text, folder, settings)
+    return _write(snapshot, text, folder)
+
+
+def _split_sessions(dialogs: Sequence[Sequence[Message]], cuts: Cuts, gap: timedelta) -> list[tuple[Split, Session]]:
+    """Every session with its part, by start, then by chat; a session across a cut becomes two."""
+    parts = [
+        (split, session)
+        for messages in dialogs
+        for split, part in split_by_time(messages, cuts).items()
+        for session in sessions(part, gap)
+    ]
+    return sorted(parts, key=lambda pair: (_time(pair[1].turns[0]), pair[1].chat_id))
+
+
+def _fingerprint(cuts: Cuts, text: bytes) -> str:
+    moments = f"{cuts.val_from.isoformat()} {cuts.test_from.isoformat()}\n"
+    return hashlib.sha256(moments.encode() + text).hexdigest()[:16]
 
 
 def find_cuts(found: Sequence[Session], settings: DatasetSettings) -> Cuts:
@@ -194,7 +203,7 @@ def load(folder: Path, fingerprint: str) -> Snapshot:
         raise DatasetError(
             f"The dataset {fingerprint} is damaged", "delete its folder and run `twin dataset build`"
         ) from error
-    if hashlib.sha256(text).hexdigest()[:16] != snapshot.fingerprint:
+    if _fingerprint(snapshot.cuts, text) != fingerprint:
         raise DatasetError(f"The dataset {fingerprint} was altered", "delete its folder and run `twin dataset build`")
     return snapshot
 
@@ -205,34 +214,26 @@ def newest(folder: Path) -> Snapshot:
     Raises:
         DatasetError: none was built yet.
     """
-    manifests = sorted(folder.glob(f"*/{_MANIFEST}"), key=lambda path: path.stat().st_mtime)
+    manifests = sorted(folder.glob(f"[!.]*/{_MANIFEST}"), key=lambda path: path.stat().st_mtime)
     if not manifests:
         raise DatasetError("No dataset was built yet", "run `twin dataset build`")
     return load(folder, manifests[-1].parent.name)
 
 
-def silence_between(found: Sequence[Session]) -> list[float]:
-    """Seconds between each other-turn's end and the owner's answer in the same session."""
-    return [
-        (_time(answer) - asked.ended_at).total_seconds()
-        for session in found
-        for asked, answer in pairwise(session.turns)
-        if answer.speaker == "owner" and asked.ended_at is not None
-    ]
-
-
-def _write(snapshot: Snapshot, text: str, folder: Path, settings: DatasetSettings) -> Snapshot:
+def _write(snapshot: Snapshot, text: str, folder: Path) -> Snapshot:
+    """Publish by rename; what is there already stays as it is and counts as built now."""
     target = folder / snapshot.fingerprint
-    manifest = snapshot.as_dict() | {"settings": settings.model_dump(mode="json")}
-    incoming = folder / f".incoming-{os.getpid()}"
+    incoming = folder / f"{_INCOMING}{os.getpid()}"
     try:
-        incoming.mkdir(parents=True, exist_ok=True)
-        (incoming / _SESSIONS).write_text(text, encoding="utf-8")
-        (incoming / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        for leftover in folder.glob(f"{_INCOMING}*"):  # of builds that were killed
+            shutil.rmtree(leftover, ignore_errors=True)
         if target.exists():
-            (incoming / _MANIFEST).replace(target / _MANIFEST)  # same content, newest again
-        else:
-            incoming.rename(target)
+            os.utime(target / _MANIFEST)
+            return load(folder, snapshot.fingerprint)
+        incoming.mkdir(parents=True)
+        (incoming / _SESSIONS).write_text(text, encoding="utf-8")
+        (incoming / _MANIFEST).write_text(json.dumps(snapshot.as_dict(), indent=2) + "\n", encoding="utf-8")
+        incoming.rename(target)
     except OSError as error:
         raise DatasetError(
             f"The dataset cannot be written to {folder} ({error.strerror})", "check the permissions and free disk space"
@@ -250,7 +251,7 @@ def _read_manifest(folder: Path, values: dict[str, Any]) -> Snapshot:
         counts={split: SplitCounts(**counts) for split, counts in values["counts"].items()},
         messages=values["messages"],
         owner_turns_not_supervised=values["owner_turns_not_supervised"],
-        owner_messages=values["owner_messages"],
+        owner_turns=values["owner_turns"],
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from twin.errors import SettingsError
 from twin.messages import Session, Turn
 from twin.prompt import Encoded, PromptSpec, Tokenizer, encode, render_system, render_turn
 
@@ -63,13 +64,21 @@ class Row:
 
 
 def windows(found: Iterable[Session], spec: PromptSpec, tokenizer: Tokenizer) -> list[Window]:
-    """Every session as windows, in order. Windows that would teach nothing are left out."""
+    """Every session as windows, in order. Windows that would teach nothing are left out.
+
+    Raises:
+        SettingsError: the system text leaves no room for a conversation.
+    """
     head = _head(spec, tokenizer)
+    if len(head) > spec.context_tokens // 2:
+        raise SettingsError(
+            "base.system takes more than half of dataset.context_tokens", "shorten it, or raise dataset.context_tokens"
+        )
     result: list[Window] = []
     for session in found:
         bodies = encode(tokenizer, [render_turn(spec, turn) for turn in session.turns])
         result += _cut(head, list(zip(session.turns, bodies, strict=True)), spec.context_tokens)
-    return [window for window in result if window.turns]
+    return [window for window in result if window.labels]
 
 
 def pack(found: Sequence[Window], row_tokens: int) -> list[Row]:
@@ -152,7 +161,7 @@ def _window(head: Encoded, context: Sequence[Encoded], new: Sequence[tuple[Turn,
     for turn, body in new:
         kept = body
         if len(body) > room:  # then it stands alone in its window
-            kept, truncated = (body[:room] if turn.is_supervisable else body[-room:]), truncated + 1
+            kept, truncated = _shorten(turn, body, room), truncated + 1
         whole = whole + kept
         if turn.is_supervisable:
             characters += round(turn.characters * len(kept) / len(body))
@@ -163,3 +172,11 @@ def _window(head: Encoded, context: Sequence[Encoded], new: Sequence[tuple[Turn,
         characters,
         truncated,
     )
+
+
+def _shorten(turn: Turn, body: Encoded, room: int) -> Encoded:
+    """As much of a turn as fits: of the owner's, from a little before their first own word; else its end."""
+    if not turn.is_supervisable:
+        return body[-room:]
+    start = max(0, body.supervised.index(True) - room // _REPEATED_SHARE)
+    return body[start : start + room]

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from training.encode import Row
+from twin.errors import ModelError
 
 _CHUNK_BYTES = 256 << 20
 
@@ -48,18 +49,42 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
         return gradient * upstream[0].to(gradient.dtype), None, None
 
 
+def check_head(model: Any, device: torch.device) -> None:
+    """Make sure that `summed_loss` is this model's loss: some families cap or scale their logits, or add a bias.
+
+    Raises:
+        ModelError: it is not.
+    """
+    ids = list(range(3, 19))
+    with torch.no_grad():
+        hidden = _hidden(model, ids, list(range(len(ids))), device)
+        ours = hidden @ model.get_output_embeddings().weight.T.to(hidden.dtype)
+        theirs = model(input_ids=torch.tensor([ids], device=device)).logits[0]
+    if (ours - theirs).abs().max() > 0.02 * ours.abs().max():
+        raise ModelError(
+            f"Models of the family {model.config.model_type!r} have an output head that twin cannot train through",
+            "choose a base model of another family",
+        )
+
+
 def summed_loss(model: Any, row: Row, device: torch.device) -> torch.Tensor:
     """Negative log-likelihood in nats, summed over a row's labels; differentiable, a float64 scalar.
 
     Args:
-        model: a causal LM with a frozen, bias-free output head (a peft model's inner one).
+        model: a causal LM with a frozen, bias-free output head (a peft model's inner one); see `check_head`.
     """
-    hidden = getattr(model, model.base_model_prefix)(
-        input_ids=torch.tensor([row.ids], device=device),
-        position_ids=torch.tensor([row.positions], device=device),
-        use_cache=False,
-    ).last_hidden_state[0, torch.tensor(row.label_at, device=device)]
+    hidden = _hidden(model, row.ids, row.positions, device)[torch.tensor(row.label_at, device=device)]
     weight = model.get_output_embeddings().weight
     labels = torch.tensor(row.labels, device=device)
     loss: torch.Tensor = _FrozenHeadCrossEntropy.apply(hidden.to(weight.dtype), weight, labels)  # type: ignore[no-untyped-call]
     return loss
+
+
+def _hidden(model: Any, ids: list[int], positions: list[int], device: torch.device) -> torch.Tensor:
+    """(T, H) last hidden states of one packed row."""
+    states: torch.Tensor = getattr(model, model.base_model_prefix)(
+        input_ids=torch.tensor([ids], device=device),
+        position_ids=torch.tensor([positions], device=device),
+        use_cache=False,
+    ).last_hidden_state[0]
+    return states

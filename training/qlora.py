@@ -121,8 +121,10 @@ class Run:
         self.lora.train()
         for batch in self._batches():
             share = max(self.tokens / total_tokens, self.seconds / available)
-            self.interrupted = self._stop.is_set()
-            if share >= 1 or self.interrupted:
+            if share >= 1:
+                break
+            if self._stop.is_set():
+                self.interrupted = True
                 break
             loss = self._step(batch, schedule(share, self._how.warmup) * self._rate)
             smoothed = loss if math.isnan(smoothed) else 0.9 * smoothed + 0.1 * loss
@@ -199,7 +201,7 @@ class Run:
 def add_lora(base: LoadedBase, how: Train) -> PeftModel:
     """LoRA on every linear layer but the head; no `modules_to_save`, so adapters stay small and swappable."""
     if base.parameters > _CHECKPOINTING_FROM:
-        base.model.gradient_checkpointing_enable({"use_reentrant": False})
+        base.model.activation_checkpointing_enable({"use_reentrant": False})
     return get_peft_model(
         base.model,
         LoraConfig(

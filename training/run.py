@@ -15,11 +15,12 @@ from importlib.metadata import version as library_version
 import torch
 
 from inference.base_model import load_base, locate
-from training.dataset import Snapshot
+from training.dataset import Snapshot, load
 from training.encode import pack, windows
 from training.evaluate import evenly, held_out_loss
+from training.loss import check_head
 from training.qlora import Progress, Run, default_learning_rate, row_tokens
-from twin.errors import AdapterError, TrainingError
+from twin.errors import AdapterError, DatasetError, TrainingError
 from twin.prompt import PromptSpec
 from twin.registry import Manifest, Registry, new_version
 from twin.settings import Settings
@@ -54,6 +55,7 @@ def train(
     say: Callable[[str], None],
     on_progress: Callable[[Progress], None],
     stop: threading.Event,
+    keep_interrupted: bool = True,
 ) -> Trained:
     """Fine-tune, keep the best checkpoint by held-out loss, publish it, promote it if it proved itself.
 
@@ -61,8 +63,11 @@ def train(
     time: the learning rate follows the larger of the share of steps done and the share of time used, so that
     it has decayed when time is up.
 
+    Args:
+        keep_interrupted: publish, but do not promote, the best checkpoint of a run that was stopped.
+
     Raises:
-        ModelError: the base model cannot be loaded.
+        ModelError: the base model cannot be loaded, or is of a family that cannot be trained.
         TrainingError: the loss became NaN twice, or the run was stopped before anything was learned.
     """
     torch.manual_seed(settings.train.seed)
@@ -71,8 +76,8 @@ def train(
     started = time.monotonic()
     say(f"Loading the base model {settings.base.model}")
     base = load_base(settings)
-    spec = PromptSpec(settings.base.template, settings.base.system, settings.dataset.context_tokens)
-    spec = spec.for_tokenizer(base.tokenizer.fingerprint)
+    spec = PromptSpec.of(settings).for_tokenizer(base.tokenizer.fingerprint)
+    check_head(base.model, base.device)
     say("Encoding conversations")
     train_windows = windows(snapshot.sessions("train"), spec, base.tokenizer)
     val_windows = windows(snapshot.sessions("val"), spec, base.tokenizer)
@@ -87,18 +92,23 @@ def train(
         try:
             run.train(say)
             break
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise TrainingError(
+                "Training needs more memory than there is",
+                "lower dataset.context_tokens and train.batch_tokens, or choose a smaller base.model",
+            ) from error
         except FloatingPointError:
             say("The loss is not a number: starting again at half the learning rate")
             base.model = run.lora.unload()
     else:
         raise TrainingError("The loss became NaN twice", "lower train.learning_rate, or check the base model")
-    return _publish(run, snapshot, spec, registry, say)
-
-
-def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry, say: Callable[[str], None]) -> Trained:
-    if run.interrupted and run.best is run.before:
+    if run.interrupted and (run.best is run.before or not keep_interrupted):
         raise _stopped_too_early()
     say("Publishing")
+    return _publish(run, snapshot, spec, registry)
+
+
+def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry) -> Trained:
     now = datetime.now(UTC)
     manifest = Manifest(
         version=new_version(now),
@@ -106,7 +116,7 @@ def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry,
         base=run.base.identity,
         prompt=spec,
         dataset=snapshot.fingerprint,
-        owner_messages=snapshot.owner_messages,
+        owner_turns=snapshot.owner_turns,
         lora={
             "rank": run.settings.train.rank,
             "alpha": run.settings.train.alpha,
@@ -129,42 +139,42 @@ def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry,
             manifest = registry.publish(folder, manifest)
         except OSError as error:
             raise TrainingError(f"The adapter cannot be written ({error.strerror})", "free some disk space") from error
-    promoted, reason = _judge(run, registry, spec)
+    promoted, reason = _judge(run, snapshot, registry, spec)
     if promoted:
         registry.promote(manifest.version, reason, time.time())
     return Trained(manifest, promoted, reason, run.interrupted)
 
 
 def _stopped_too_early() -> TrainingError:
-    return TrainingError(
-        "Training was stopped before the twin was better than the base model", "start it again when there is time"
-    )
+    return TrainingError("Training was stopped before there was anything to keep", "start it again when there is time")
 
 
-def _judge(run: Run, registry: Registry, spec: PromptSpec) -> tuple[bool, str]:
+def _judge(run: Run, snapshot: Snapshot, registry: Registry, spec: PromptSpec) -> tuple[bool, str]:
     """Whether the challenger proved itself: better than the base, not worse than the champion by over 1 %."""
     mine = run.best.bits_per_character
     if run.interrupted:
         return False, "training was stopped before its end"
     if run.best is run.before:
         return False, f"not better than the base model on held-out replies ({mine:.3f} bits per character)"
-    champion = _champion_loss(run, registry, spec)
+    champion = _champion_loss(run, snapshot, registry, spec)
     if champion is not None and mine > _TOLERANCE * champion:
         return False, f"worse than the adapter that serves: {mine:.3f} against {champion:.3f} bits per character"
     beaten = f"the base model's {run.before.bits_per_character:.3f}"
     return True, f"{mine:.3f} held-out bits per character against {beaten}"
 
 
-def _champion_loss(run: Run, registry: Registry, spec: PromptSpec) -> float | None:
+def _champion_loss(run: Run, snapshot: Snapshot, registry: Registry, spec: PromptSpec) -> float | None:
     """Held-out bits per character of the adapter that serves, on the same rows; None when it cannot be compared."""
     version = registry.current()
     if version is None:
         return None
     try:
-        if registry.verify(version, run.base.identity).prompt != spec:
-            return None  # it reads conversations that are written otherwise
-    except AdapterError:
+        champion = registry.verify(version, run.base.identity)
+        learned_until = load(run.settings.datasets, champion.dataset).cuts.val_from
+    except (AdapterError, DatasetError):
         return None
+    if champion.prompt != spec or learned_until > snapshot.cuts.val_from:
+        return None  # it reads conversations that are written otherwise, or has seen some of the held-out ones
     run.lora.load_adapter(registry.path(version), adapter_name=version, is_trainable=False)
     run.lora.set_adapter(version)
     try:

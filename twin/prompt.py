@@ -25,6 +25,7 @@ from typing import Any, Literal, Protocol
 
 from twin.errors import AdapterError, SettingsError
 from twin.messages import Turn
+from twin.settings import Settings
 
 LINE_BREAK = "↵"
 _NEWLINES = re.compile(r"[^\S\n]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[^\S\n]*")
@@ -83,6 +84,11 @@ class PromptSpec:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a manifest; `from_dict` reads them back."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, settings: Settings) -> PromptSpec:
+        """What the settings ask for, not yet bound to a tokenizer."""
+        return cls(settings.base.template, settings.base.system, settings.dataset.context_tokens)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PromptSpec:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -60,7 +60,7 @@ class DatasetSettings(_Section):
     """How messages become a training set."""
 
     session_gap_minutes: float = Field(60, gt=0, description="a longer silence starts a new conversation")
-    context_tokens: int = Field(1024, ge=64, description="budget of a conversation window, reply included")
+    context_tokens: int = Field(1024, ge=128, description="budget of a conversation window, reply included")
     val_share: float = Field(0.08, gt=0, lt=0.5, description="latest share held out to choose a checkpoint")
     test_share: float = Field(0.10, gt=0, lt=0.5, description="share after that, held out to report on")
     max_held_out_turns: int = Field(500, ge=1, description="no more turns than this in either held-out part")
@@ -140,6 +140,12 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     telegram: Telegram = Telegram()
 
+    @model_validator(mode="after")
+    def _room_for_a_conversation(self) -> Settings:
+        if self.reply.max_tokens > self.dataset.context_tokens // 2:
+            raise ValueError("reply.max_tokens must leave half of dataset.context_tokens to the conversation")
+        return self
+
     @field_validator("home", mode="before")
     @classmethod
     def _same_home_everywhere(cls, value: Any) -> Path:
@@ -183,7 +189,7 @@ class Settings(BaseSettings):
     @property
     def cache(self) -> Path:
         """Converted base models: nothing private, safe to delete, shared by all homes."""
-        return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("twin"))
+        return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("twin")).expanduser()
 
     @property
     def bot_owner(self) -> int | None:
@@ -262,6 +268,9 @@ def _explain(error: ValidationError, file: Path) -> SettingsError:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return SettingsError(f"{file} has an unknown key {key!r}", _did_you_mean(key, [*known_keys(), *_sections()]))
+    if not key:
+        words = first["msg"].removeprefix("Value error, ")
+        return SettingsError("Two settings do not fit together", f"{words}; correct one of them in {file}")
     return SettingsError(
         f"The setting {key} is wrong ({first['msg']})", f"correct it in {file} or in its {_PREFIX}* variable"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +24,10 @@ REPORT = PLACE / "report.txt"
 STAMP = PLACE / "done.json"
 SECONDS = os.environ.get("DEMO_SECONDS", "330")
 TWIN = [sys.executable, "-m", "twin"]
-ENVIRONMENT = os.environ | {"TWIN_HOME": str(HOME)}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TWIN_")} | {
+    "TWIN_HOME": str(HOME),
+    **({"TWIN_CACHE": os.environ["TWIN_CACHE"]} if "TWIN_CACHE" in os.environ else {}),
+}
 
 
 def main() -> None:
@@ -36,6 +40,7 @@ def main() -> None:
         f"Training is given {SECONDS} seconds (DEMO_SECONDS); ten minutes later you can talk to the twin."
     )
     step(1, "The chats, in the shape of a Telegram Desktop export")
+    EXPORT.parent.mkdir(parents=True, exist_ok=True)
     chitchat.write_export(EXPORT)
     print(f"wrote {EXPORT.relative_to(ROOT)}")
     HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -71,9 +76,7 @@ def step(number: int, title: str) -> None:
 def twin(*arguments: str) -> None:
     """Run a verb in sight of the user."""
     print(f"$ twin {' '.join(arguments)}".replace(f"{ROOT}/", ""), flush=True)
-    done = subprocess.run([*TWIN, *arguments], env=ENVIRONMENT, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    finish(subprocess.Popen([*TWIN, *arguments], env=ENVIRONMENT))
 
 
 def ask(*arguments: str) -> str:
@@ -81,10 +84,19 @@ def ask(*arguments: str) -> str:
     if "--json" not in arguments:
         print(f"$ twin {' '.join(arguments)}", flush=True)
     width = {"COLUMNS": os.environ.get("COLUMNS", "110")}
-    done = subprocess.run([*TWIN, *arguments], env=ENVIRONMENT | width, check=False, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(done.returncode)
-    return done.stdout
+    return finish(subprocess.Popen([*TWIN, *arguments], env=ENVIRONMENT | width, stdout=subprocess.PIPE, text=True))
+
+
+def finish(verb: subprocess.Popen[str]) -> str:
+    """Wait for a verb; a Ctrl-C is its to handle. If it fails, so does the demo, with its exit code."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        output, _ = verb.communicate()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if verb.returncode:
+        sys.exit(verb.returncode)
+    return output or ""
 
 
 def already_done(fingerprint: str) -> bool:
