@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -99,28 +100,21 @@ def compare(
     generator = LocalGenerator(base, registry, settings.reply, bare)
     test = list(snapshot.sessions("test"))
     rows = pack(evenly(windows(test, manifest.prompt, base.tokenizer), max_tokens), _ROW_TOKENS)
+    asked = questions(test, samples)
     if not rows:
         raise DatasetError("The test part has no reply of yours", "ingest newer dialogs, then retrain")
-    asked = questions(test, samples)
-    base_loss, base_replies = _ask(generator, base, None, rows, asked, lambda what, x: on_progress(what, x / 2))
-    twin_loss, twin_replies = _ask(
-        generator, base, version, rows, asked, lambda what, x: on_progress(what, (1 + x) / 2)
-    )
-    return Comparison(
-        version,
-        base_loss,
-        twin_loss,
-        tuple(
-            Sample(question, before.bubbles, after.bubbles)
-            for question, before, after in zip(asked, base_replies, twin_replies, strict=True)
-        ),
-    )
+    ask = partial(_ask, generator, base, rows=rows, asked=asked)
+    base_loss, base_replies = ask(None, on_progress=lambda what, x: on_progress(what, x / 2))
+    twin_loss, twin_replies = ask(version, on_progress=lambda what, x: on_progress(what, (1 + x) / 2))
+    pairs = zip(asked, base_replies, twin_replies, strict=True)
+    return Comparison(version, base_loss, twin_loss, tuple(Sample(q, b.bubbles, t.bubbles) for q, b, t in pairs))
 
 
 def _ask(
     generator: LocalGenerator,
     base: LoadedBase,
     version: str | None,
+    *,
     rows: Sequence[Row],
     asked: Sequence[Question],
     on_progress: Callable[[str, float], None],

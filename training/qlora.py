@@ -102,7 +102,11 @@ class Run:
         self.interrupted = False
 
     def train(self, say: Callable[[str], None]) -> None:
-        """Run to the end of the epochs, of the time, or until stopped; the best state is in the model then."""
+        """Run to the end of the epochs, of the time, or until stopped; the best state is in the model then.
+
+        Raises:
+            FloatingPointError: the loss or its gradient is not finite; the base model is as it was before.
+        """
         say("Measuring the base model on held-out conversations")
         begin = time.monotonic()
         self.before = self.best = held_out_loss(self.base.model, self.val_rows, self.base.device)
@@ -111,7 +115,11 @@ class Run:
         epoch_tokens = sum(len(window.ids) for window in self._windows)
         total_tokens = epoch_tokens * (self._how.epochs or default_epochs(sum(w.turns for w in self._windows)))
         say(f"Training on {sum(w.turns for w in self._windows):,} replies in {len(self._windows):,} windows")
-        self._loop(total_tokens)
+        try:
+            self._loop(total_tokens)
+        except FloatingPointError:
+            self.base.model = self.lora.unload()
+            raise
         set_peft_model_state_dict(self.lora, self._best_state)
 
     def _loop(self, total_tokens: int) -> None:

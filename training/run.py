@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
@@ -16,7 +16,7 @@ import torch
 
 from inference.base_model import load_base, locate
 from training.dataset import Snapshot, load
-from training.encode import pack, windows
+from training.encode import Row, Window, pack, windows
 from training.evaluate import evenly, held_out_loss
 from training.loss import check_head
 from training.qlora import Progress, Run, default_learning_rate, row_tokens
@@ -70,42 +70,52 @@ def train(
         ModelError: the base model cannot be loaded, or is of a family that cannot be trained.
         TrainingError: the loss became NaN twice, or the run was stopped before anything was learned.
     """
-    torch.manual_seed(settings.train.seed)
     say(f"Preparing the base model {settings.base.model} (the first time, this takes a minute)")
     locate(settings)
     started = time.monotonic()
     say(f"Loading the base model {settings.base.model}")
     base = load_base(settings)
-    spec = PromptSpec.of(settings).for_tokenizer(base.tokenizer.fingerprint)
     check_head(base.model, base.device)
+    spec = PromptSpec.of(settings).for_tokenizer(base.tokenizer.fingerprint)
     say("Encoding conversations")
     train_windows = windows(snapshot.sessions("train"), spec, base.tokenizer)
-    val_windows = windows(snapshot.sessions("val"), spec, base.tokenizer)
-    budget = settings.train.max_seconds
-    val_tokens = _VAL_TOKENS if budget is None else min(_VAL_TOKENS, int(_VAL_TOKENS_PER_SECOND * budget))
-    val_rows = pack(evenly(val_windows, val_tokens), row_tokens(settings))
+    val_rows = _val_rows(settings, windows(snapshot.sessions("val"), spec, base.tokenizer))
     if stop.is_set():
         raise _stopped_too_early()
-    chosen = settings.train.learning_rate or default_learning_rate(base.parameters)
-    for rate in (chosen, chosen / 2):
+
+    def attempt(rate: float) -> Run:
+        torch.manual_seed(settings.train.seed)
         run = Run(base, settings, train_windows, val_rows, rate, started, on_progress, stop)
+        run.train(say)
+        return run
+
+    run = _until_finite(attempt, settings.train.learning_rate or default_learning_rate(base.parameters), say)
+    if run.interrupted and (run.best is run.before or not keep_interrupted):
+        raise _stopped_too_early()
+    say("Publishing")
+    return _publish(run, snapshot, spec, registry)
+
+
+def _val_rows(settings: Settings, found: Sequence[Window]) -> list[Row]:
+    """What is measured during training: all of the validation part, or what a time budget allows."""
+    budget = settings.train.max_seconds
+    tokens = _VAL_TOKENS if budget is None else min(_VAL_TOKENS, int(_VAL_TOKENS_PER_SECOND * budget))
+    return pack(evenly(found, tokens), row_tokens(settings))
+
+
+def _until_finite(attempt: Callable[[float], Run], rate: float, say: Callable[[str], None]) -> Run:
+    """Train; when the loss becomes NaN, once more from the start at half the rate."""
+    for chosen in (rate, rate / 2):
         try:
-            run.train(say)
-            break
+            return attempt(chosen)
+        except FloatingPointError:
+            say("The loss is not a number: starting again at half the learning rate")
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise TrainingError(
                 "Training needs more memory than there is",
                 "lower dataset.context_tokens and train.batch_tokens, or choose a smaller base.model",
             ) from error
-        except FloatingPointError:
-            say("The loss is not a number: starting again at half the learning rate")
-            base.model = run.lora.unload()
-    else:
-        raise TrainingError("The loss became NaN twice", "lower train.learning_rate, or check the base model")
-    if run.interrupted and (run.best is run.before or not keep_interrupted):
-        raise _stopped_too_early()
-    say("Publishing")
-    return _publish(run, snapshot, spec, registry)
+    raise TrainingError("The loss became NaN twice", "lower train.learning_rate, or check the base model")
 
 
 def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry) -> Trained:
