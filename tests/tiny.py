@@ -19,6 +19,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+torch.set_num_threads(1)  # several test processes share the cores, and these models are tiny
+
 _TEXT = [
     "Me:\nyeah ok\nhaha see you there\n\nThem:\nhey, are you coming tonight?\n\n",
     "Me:\nno idea lol\n\nThem:\nwhat do you think about the film\n\n",
