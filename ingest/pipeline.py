@@ -68,7 +68,8 @@ class IngestReport:
 def ingest(source: Source, store: Store) -> IngestReport:
     """Bring everything a source has into the database, in one transaction.
 
-    Running it again over the same source changes no message.
+    The source is read first, into a place of its own: nobody waits for it, and the database is locked only while
+    what was read is written. Running it again over the same source changes no message.
 
     Raises:
         IngestError: the source broke off, holds no message of the owner, or belongs to somebody else than
@@ -76,33 +77,33 @@ def ingest(source: Source, store: Store) -> IngestReport:
         StoreError: the database could not be written; it is as it was.
     """
     try:
-        with store.atomic():
-            _refuse_another_owner(store, source.owner)
-            stored = store.message_count()
-            dialogs, changed = _write(source, store)
-            added = store.message_count() - stored
-            written = Written(added, changed - added, sum(dialog.messages for dialog in dialogs) - changed)
-            report = IngestReport(
-                source=source.name,
-                owner=source.owner,
-                dialogs=tuple(sorted(dialogs, key=lambda dialog: (-dialog.messages, dialog.chat_id))),
-                written=written,
-                skipped=_by_count(source.tally.messages),
-                skipped_dialogs=_by_count(source.tally.dialogs),
-                inexact=_by_count(source.tally.inexact),
-            )
-            if not report.owner_messages:
+        _refuse_another_owner(store, source.owner)
+        with store.staging():
+            dialogs = _read(source, store)
+            if not any(dialog.owner_messages for dialog in dialogs):
                 raise IngestError(
                     f"No message is by the owner (user id {source.owner.id}, known from {source.owner.known_from})",
                     "give your own Telegram user id with --owner-id, or export dialogs you wrote in",
                 )
-            store.record_ingest(source.name, source.owner.id, written, report.skipped)
-        return report
+            skipped = _by_count(source.tally.messages)
+            with store.atomic():
+                _refuse_another_owner(store, source.owner)  # another run may have ended meanwhile
+                written = _write(dialogs, store)
+                store.record_ingest(source.name, source.owner.id, written, skipped)
     except sqlite3.Error as error:
         raise StoreError(
             f"The database could not be written ({error}), and is as it was",
             "free disk space or stop what else writes to it, then run this again",
         ) from error
+    return IngestReport(
+        source=source.name,
+        owner=source.owner,
+        dialogs=tuple(sorted(dialogs, key=lambda dialog: (-dialog.messages, dialog.chat_id))),
+        written=written,
+        skipped=skipped,
+        skipped_dialogs=_by_count(source.tally.dialogs),
+        inexact=_by_count(source.tally.inexact),
+    )
 
 
 def _refuse_another_owner(store: Store, owner: Owner) -> None:
@@ -116,25 +117,33 @@ def _refuse_another_owner(store: Store, owner: Owner) -> None:
         )
 
 
-def _write(source: Source, store: Store) -> tuple[list[DialogReport], int]:
-    """Write every dialog; returns what came in and how many rows were added or changed."""
+def _read(source: Source, store: Store) -> list[DialogReport]:
+    """Stage every message; returns what came in."""
     reports: list[DialogReport] = []
-    changed = 0
     for dialog in source.dialogs():
         count = owned = 0
         first: datetime | None = None
         last: datetime | None = None
         for batch in _batches(dialog.messages):
-            if not count:
-                store.add_dialog(dialog.chat_id, dialog.name)
-            changed += store.write_messages(batch)
+            store.stage(batch)
             count += len(batch)
             owned += sum(message.is_owner for message in batch)
             times = [message.sent_at for message in batch]
             first = min(times) if first is None else min(first, *times)
             last = max(times) if last is None else max(last, *times)
         reports.append(DialogReport(dialog.chat_id, dialog.name, count, owned, first, last))
-    return reports, changed
+    return reports
+
+
+def _write(dialogs: list[DialogReport], store: Store) -> Written:
+    """Write the dialogs of which something came in, and what was staged of them."""
+    stored = store.message_count()
+    for dialog in dialogs:
+        if dialog.messages:
+            store.add_dialog(dialog.chat_id, dialog.name)
+    changed = store.write_staged()
+    added = store.message_count() - stored
+    return Written(added, changed - added, sum(dialog.messages for dialog in dialogs) - changed)
 
 
 def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:

@@ -74,7 +74,7 @@ def _publish(home: Path, version: str) -> None:
                     base=BaseIdentity("tiny", "f00", "none"),
                     prompt=PromptSpec(),
                     dataset="d",
-                    owner_messages=10,
+                    owner_turns=10,
                     lora={},
                     metrics={"val_bits_per_character": 2.345678, "train_seconds": 9.5},
                     versions={},

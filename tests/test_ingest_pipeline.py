@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from ingest.pipeline import IngestReport, ingest
 from ingest.source import Incoming, Owner, Tally
 from tests.exports import ANNA, BORIS, NOON, OWNER, chat, full, said, small_talk, without, write
 from twin.errors import IngestError, StoreError
+from twin.jobs import RETRAIN, JobQueue
 from twin.messages import Message
+from twin.settings import Settings
 from twin.store import Store, Written
 
 
@@ -114,6 +116,58 @@ def test_a_source_that_breaks_off_leaves_the_database_as_it_was(
     with pytest.raises(type(error)):
         ingest(BreaksOff(error), store)
     assert rows(store) == before
+
+
+class LooksAside:
+    """A source that does something else between two of its messages."""
+
+    name = "slow"
+    owner = Owner(OWNER, "the test")
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.act = act
+        self.tally = Tally()
+
+    def dialogs(self) -> Iterator[Incoming]:
+        yield Incoming(ANNA, "Anna", self._messages())
+
+    def _messages(self) -> Iterator[Message]:
+        for number in range(1, 8):
+            yield Message(ANNA, number, datetime.fromtimestamp(NOON, UTC), OWNER, True, "kept")
+            if number == 5:
+                self.act()
+
+
+def test_others_write_at_once_while_a_source_is_read(
+    home: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "BATCH", 2)
+
+    def write_elsewhere() -> None:
+        with Store.open(home.database) as other:
+            other.db.execute("pragma busy_timeout = 0")
+            assert other.message_count() == 0
+            JobQueue(other.db).enqueue(RETRAIN, "the bot", 1.0)
+
+    assert ingest(LooksAside(write_elsewhere), store).written == Written(7, 0, 0)
+    assert JobQueue(store.db).open_job(RETRAIN) is not None
+
+
+def test_anothers_history_that_came_in_meanwhile_is_not_mixed_either(home: Settings, store: Store) -> None:
+    def be_overtaken() -> None:
+        with Store.open(home.database) as other:
+            other.record_ingest("quicker", 5, Written(), {})
+
+    with pytest.raises(IngestError, match="holds the history of user 5"):
+        ingest(LooksAside(be_overtaken), store)
+    assert store.message_count() == 0
+
+
+def test_of_a_message_that_stands_twice_in_a_file_the_later_edit_stays(tmp_path: Path, store: Store) -> None:
+    newer = said(1, text="newer", edited_unixtime=str(NOON + 99))
+    older = said(1, text="older", edited_unixtime=str(NOON + 50))
+    assert bring(tmp_path, store, chat([older, newer, older])).written == Written(1, 1, 1)
+    assert [message.text for message in store.messages(ANNA)] == ["newer"]
 
 
 def test_a_database_that_refuses_is_explained(tmp_path: Path, store: Store) -> None:

@@ -34,7 +34,9 @@ def times(expression: str, count: int, after: datetime = MONDAY) -> list[str]:
     return [f"{moment:%a %m-%d %H:%M}" for moment in found]
 
 
-def publish(registry: Registry, version: str, created_at: datetime, owner_messages: int) -> None:
+def publish(
+    registry: Registry, version: str, created_at: datetime, owner_turns: int, *, interrupted: bool = False
+) -> None:
     with registry.incoming() as folder:
         (folder / "adapter_model.safetensors").write_bytes(b"w")
         (folder / "adapter_config.json").write_text("{}")
@@ -44,17 +46,18 @@ def publish(registry: Registry, version: str, created_at: datetime, owner_messag
             base=BaseIdentity("m", "f", "nf4"),
             prompt=PromptSpec(),
             dataset="d",
-            owner_messages=owner_messages,
+            owner_turns=owner_turns,
             lora={},
-            metrics={},
+            metrics={"interrupted": interrupted},
             versions={},
         )
         registry.publish(folder, manifest)
 
 
-def write_owner_messages(store: Store, count: int) -> None:
+def write_owner_turns(store: Store, count: int) -> None:
+    """So many turns of two messages each, and as many of the other person."""
     store.add_dialog(1, None)
-    store.write_messages([Message(1, number, MONDAY, 7, True, "hi") for number in range(count)])
+    store.write_messages([Message(1, number, MONDAY, 7, number % 3 > 0, "hi") for number in range(3 * count)])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_a_list_of_values_is_read_as_it_stands(minutes: set[int], hours: set[int
 
 
 @pytest.mark.parametrize(
-    ("owner_messages", "trained_on", "is_open", "expected"),
+    ("owner_turns", "trained_on", "is_open", "expected"),
     [
         (1200, 1000, False, True),
         (1199, 1000, False, False),
@@ -141,9 +144,9 @@ def test_a_list_of_values_is_read_as_it_stands(minutes: set[int], hours: set[int
     ],
 )
 def test_a_retraining_is_wanted_when_enough_is_new_and_none_is_open(
-    owner_messages: int, trained_on: int, is_open: bool, expected: bool
+    owner_turns: int, trained_on: int, is_open: bool, expected: bool
 ) -> None:
-    assert wants_training(owner_messages, trained_on, 200, is_open=is_open) is expected
+    assert wants_training(owner_turns, trained_on, 200, is_open=is_open) is expected
 
 
 def test_a_time_missed_since_the_last_training_is_overdue() -> None:
@@ -165,14 +168,25 @@ def test_the_newest_adapter_is_the_one_trained_last_promoted_or_not(home: Settin
     registry.promote("b-first", "better", 0.0)
     newest = newest_trained(registry)
     assert newest is not None
-    assert (newest.version, newest.owner_messages) == ("a-second", 200)
+    assert (newest.version, newest.owner_turns) == ("a-second", 200)
+
+
+def test_an_interrupted_training_did_not_learn_from_all_there_was(home: Settings, store: Store) -> None:
+    registry = Registry(home.adapters, store.db)
+    publish(registry, "a-first", MONDAY, 100)
+    publish(registry, "b-interrupted", MONDAY + timedelta(days=7), 300, interrupted=True)
+    newest = newest_trained(registry)
+    assert newest is not None
+    assert newest.version == "a-first"
+    write_owner_turns(store, 300)
+    assert queue_if_due(home, 1.0) is not None
 
 
 def test_a_look_queues_one_job_when_enough_is_new(home: Settings, store: Store) -> None:
     publish(Registry(home.adapters, store.db), "v1", MONDAY, 100)
-    write_owner_messages(store, 299)
+    write_owner_turns(store, 299)
     assert queue_if_due(home, 1.0) is None
-    write_owner_messages(store, 300)
+    write_owner_turns(store, 300)
     job = queue_if_due(home, 2.0)
     assert job is not None
     assert (job.kind, job.state, job.requested_by, job.created_at) == (RETRAIN, "queued", "schedule", 2.0)
@@ -184,7 +198,7 @@ def test_what_was_missed_while_the_machine_was_off_is_made_up_for_at_the_start(
     home: Settings, store: Store, eventually: Callable[..., None]
 ) -> None:
     publish(Registry(home.adapters, store.db), "v1", datetime.now(UTC) - timedelta(days=8), 0)
-    write_owner_messages(store, 200)
+    write_owner_turns(store, 200)
     queue = JobQueue(store.db)
     with schedule(home, UTC):
         eventually(lambda: queue.open_job(RETRAIN) is not None)
@@ -192,7 +206,7 @@ def test_what_was_missed_while_the_machine_was_off_is_made_up_for_at_the_start(
 
 def test_a_start_with_nothing_missed_queues_nothing(home: Settings, store: Store) -> None:
     publish(Registry(home.adapters, store.db), "v1", datetime.now(UTC), 0)
-    write_owner_messages(store, 200)
+    write_owner_turns(store, 200)
     with schedule(home, UTC):
         pass
     assert JobQueue(store.db).latest() == []
@@ -202,7 +216,7 @@ def test_a_set_time_queues_a_job(
     home: Settings, store: Store, eventually: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.scheduler.trigger_for", lambda *_: IntervalTrigger(seconds=1, timezone=UTC))
-    write_owner_messages(store, 200)
+    write_owner_turns(store, 200)
     queue = JobQueue(store.db)
     with schedule(home, UTC):
         assert queue.latest() == []

@@ -39,7 +39,7 @@ def publish(registry: Registry, version: str) -> None:
             base=BaseIdentity("[my]/model", "f", "nf4"),
             prompt=PromptSpec(),
             dataset="d",
-            owner_messages=1,
+            owner_turns=1,
             lora={},
             metrics={"val_base_bits_per_character": 3.0, "val_bits_per_character": 2.25},
             versions={},

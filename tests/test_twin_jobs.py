@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from twin.errors import JobError
 from twin.jobs import RETRAIN, JobQueue
+from twin.settings import Settings
 from twin.store import Store, open_database
 
 CLAIM_ALL = """
@@ -143,6 +145,32 @@ def test_the_first_end_of_a_job_is_its_end(queue: JobQueue) -> None:
     queue.finish(job.id, 2.0, result={"version": "v"})
     queue.finish(job.id, 3.0, error="The worker thought it had died: it had not.")
     assert (queue.get(job.id).state, queue.get(job.id).finished_at, queue.get(job.id).error) == ("done", 2.0, None)
+
+
+def test_a_sign_of_life_is_left_out_while_the_database_is_busy(
+    home: Settings, store: Store, queue: JobQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = queue.enqueue(RETRAIN, "owner", 0.0)
+    queue.claim("w", 1.0)
+    store.db.execute("pragma busy_timeout = 0")
+    with Store.open(home.database) as other, other.atomic():
+        queue.beat(job.id, 2.0)
+        queue.report(job.id, {"step": 1})
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            queue.finish(job.id, 2.0, result={})
+    assert (queue.get(job.id).heartbeat_at, queue.get(job.id).progress) == (1.0, {})
+    assert caplog.text.count("the database is busy") == 2
+    queue.beat(job.id, 3.0)
+    queue.report(job.id, {"step": 2})
+    assert (queue.get(job.id).heartbeat_at, queue.get(job.id).progress) == (3.0, {"step": 2})
+
+
+def test_a_sign_of_life_that_fails_otherwise_is_an_error(store: Store, queue: JobQueue) -> None:
+    store.db.execute("drop table jobs")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        queue.beat(1, 2.0)
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        queue.report(1, {})
 
 
 def test_ended_jobs_are_neither_released_nor_taken_over(queue: JobQueue) -> None:

@@ -33,7 +33,7 @@ def manifest(version: str) -> Manifest:
         base=BASE,
         prompt=PromptSpec(tokenizer="t0"),
         dataset="d0",
-        owner_messages=1000,
+        owner_turns=1000,
         lora={"rank": 16},
         metrics={"val_bits_per_character": 2.5},
         versions={"peft": "0.21"},
@@ -212,7 +212,7 @@ def test_a_damaged_manifest_is_one_sentence(registry: Registry, text: str) -> No
         {"files": {"adapter_config.json": {}}},
         {"files": ["adapter_config.json"]},
         {"files": {"../../twin.db": {"bytes": 1, "sha256": "0"}}},
-        {"owner_messages": "many"},
+        {"owner_turns": "many"},
         {"created_at": "yesterday"},
         {"created_at": "2026-11-21T22:30:01"},
         {"metrics": []},
@@ -240,4 +240,4 @@ def test_a_manifest_of_a_newer_format_asks_for_an_upgrade(registry: Registry) ->
 
 def test_a_field_that_a_later_version_added_is_passed_over(registry: Registry) -> None:
     edit(publish(registry, "v1"), added_later=1)
-    assert registry.verify("v1").owner_messages == 1000
+    assert registry.verify("v1").owner_turns == 1000

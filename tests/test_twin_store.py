@@ -105,6 +105,42 @@ def test_dialogs_are_counted_and_a_name_is_never_lost(store: Store) -> None:
     assert (store.owner_messages(), store.message_count()) == (2, 3)
 
 
+def test_a_turn_of_the_owner_is_a_run_of_messages_in_one_dialog_whatever_the_silence(store: Store) -> None:
+    assert store.owner_turns() == 0
+    for chat_id in (1, 2):
+        store.add_dialog(chat_id, None)
+    store.write_messages(
+        [
+            replace(message(9), sent_at=START),  # the later id, but the earlier time
+            message(1),
+            message(2, is_owner=False),
+            message(3),
+            replace(message(4), sent_at=START + timedelta(days=300)),
+            message(1, chat_id=2),
+            message(2, chat_id=2, is_owner=False),
+            replace(message(3, chat_id=2), sent_at=START + timedelta(seconds=2)),  # of the same second
+        ]
+    )
+    assert store.owner_turns() == 4
+
+
+def test_staged_messages_lock_nothing_and_leave_nothing(home: Settings, store: Store) -> None:
+    with store.staging():
+        store.stage([message(1), message(2)])
+        with Store.open(home.database) as other:
+            other.db.execute("pragma busy_timeout = 0")
+            other.add_dialog(1, "Ada")
+            assert other.message_count() == 0
+        store.stage([replace(message(2), text="changed")])
+        assert store.write_staged() == 3
+    assert [found.text for found in store.messages(1)] == ["hi", "changed"]
+    with pytest.raises(RuntimeError), store.staging():
+        store.stage([message(3)])
+        raise RuntimeError
+    assert list(store.db.query("select * from sqlite_temp_master")) == []
+    assert store.message_count() == 2
+
+
 def test_a_batch_that_fails_leaves_nothing_of_itself(store: Store) -> None:
     store.add_dialog(1, "Ada")
     with pytest.raises(sqlite3.IntegrityError):

@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 REQUESTED_BY = "schedule"
 
 
-def wants_training(owner_messages: int, trained_on: int, minimum: int, *, is_open: bool) -> bool:
+def wants_training(owner_turns: int, trained_on: int, minimum: int, *, is_open: bool) -> bool:
     """Whether a retraining is due.
 
     Args:
-        owner_messages: of the owner, stored now.
-        trained_on: of the owner, stored when the newest adapter was trained; 0 when there is none.
+        owner_turns: turns of the owner, stored now.
+        trained_on: turns of the owner, stored when the newest adapter was trained; 0 when there is none.
         minimum: so many new ones are worth a training.
         is_open: whether one is queued or running already.
     """
-    return not is_open and owner_messages - trained_on >= minimum
+    return not is_open and owner_turns - trained_on >= minimum
 
 
 def is_overdue(trigger: Any, last: datetime | None, now: datetime) -> bool:
@@ -68,13 +68,17 @@ def _list(values: tuple[int, ...]) -> str:
 
 
 def newest_trained(registry: Registry) -> Manifest | None:
-    """The manifest of the adapter trained last, promoted or not; damaged ones are passed over."""
+    """The manifest of the adapter trained last, promoted or not.
+
+    Damaged ones are passed over, and those whose training was interrupted: they did not learn from all there was.
+    """
     manifests = []
     for version in registry.versions():
         try:
             manifests.append(Manifest.read(registry.path(version)))
         except AdapterError as error:
             log.warning("%s", error)
+    manifests = [manifest for manifest in manifests if not manifest.metrics.get("interrupted")]
     return max(manifests, key=lambda manifest: manifest.created_at, default=None)
 
 
@@ -87,16 +91,17 @@ def queue_if_due(settings: Settings, now: float) -> Job | None:
     with Store.open(settings.database) as store:
         queue = JobQueue(store.db)
         newest = newest_trained(Registry(settings.adapters, store.db))
-        trained_on = newest.owner_messages if newest else 0
+        trained_on = newest.owner_turns if newest else 0
+        owner_turns = store.owner_turns()
         is_open = queue.open_job(RETRAIN) is not None
-        if not wants_training(store.owner_messages(), trained_on, settings.worker.min_new_turns, is_open=is_open):
+        if not wants_training(owner_turns, trained_on, settings.worker.min_new_turns, is_open=is_open):
             log.info("No retraining: %s", "one is open already" if is_open else "too little is new")
             return None
         try:
             job = queue.enqueue(RETRAIN, REQUESTED_BY, now)
         except JobError:  # somebody asked in the same instant
             return None
-        log.info("Queued job %d: %d new messages of yours", job.id, store.owner_messages() - trained_on)
+        log.info("Queued job %d: %d new turns of yours", job.id, owner_turns - trained_on)
         return job
 
 

@@ -6,14 +6,19 @@ Knows nothing of what a job does.
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from twin.errors import JobError
+from twin.store import is_busy
 
+log = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed"]
 RETRAIN = "retrain"
 
@@ -83,12 +88,14 @@ class JobQueue:
         return rows[0] if rows else None
 
     def beat(self, job_id: int, now: float) -> None:
-        """Say that the job's worker is alive."""
-        self._db.execute("update jobs set heartbeat_at = ? where id = ? and state = 'running'", [now, job_id])
+        """Say that the job's worker is alive; one heartbeat is left out if the database is busy all the while."""
+        with _unless_busy(job_id):
+            self._db.execute("update jobs set heartbeat_at = ? where id = ? and state = 'running'", [now, job_id])
 
     def report(self, job_id: int, progress: dict[str, Any]) -> None:
-        """Store how far a running job is."""
-        self._db.execute("update jobs set progress = ? where id = ?", [json.dumps(progress), job_id])
+        """Store how far a running job is; the next report tells it if the database is busy all the while."""
+        with _unless_busy(job_id):
+            self._db.execute("update jobs set progress = ? where id = ?", [json.dumps(progress), job_id])
 
     def finish(
         self, job_id: int, now: float, *, result: dict[str, Any] | None = None, error: str | None = None
@@ -157,6 +164,17 @@ class JobQueue:
 
     def _write(self, sql: str, values: list[Any]) -> list[Job]:
         return [_job(row) for row in list(self._db.query(sql, values))]
+
+
+@contextmanager
+def _unless_busy(job_id: int) -> Iterator[None]:
+    """A sign of life that cannot be written is no reason to end hours of training."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        log.warning("Job %d: the database is busy, its progress is stored next time", job_id)
 
 
 def _job(row: dict[str, Any]) -> Job:

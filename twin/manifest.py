@@ -43,7 +43,7 @@ class Manifest:
         base: what it was trained on and must be served on.
         prompt: how its conversations are rendered.
         dataset: fingerprint of the snapshot it learned from.
-        owner_messages: how many of the owner's messages were stored then.
+        owner_turns: how many turns of the owner were stored then.
         lora: rank, alpha and dropout.
         metrics: measured numbers; held-out ones are named `val_*`.
         versions: of the libraries that made it.
@@ -55,7 +55,7 @@ class Manifest:
     base: BaseIdentity
     prompt: PromptSpec
     dataset: str
-    owner_messages: int
+    owner_turns: int
     lora: dict[str, Any]
     metrics: dict[str, Any]
     versions: dict[str, str]
@@ -104,7 +104,7 @@ def _check_types(values: dict[str, Any]) -> None:
     texts = (values["version"], values["dataset"])
     tables = (values["metrics"], values["lora"], values["versions"])
     if not (
-        isinstance(values["owner_messages"], int)
+        isinstance(values["owner_turns"], int)
         and all(isinstance(text, str) for text in texts)
         and all(isinstance(table, dict) for table in tables)
     ):

@@ -36,8 +36,11 @@ _MESSAGE_COLUMNS = (
     "media_note",
     "entities",
 )
-_UPSERT = f"""
-insert into messages ({", ".join(_MESSAGE_COLUMNS)}) values ({", ".join("?" * len(_MESSAGE_COLUMNS))})
+_CREATE_STAGE = f"create temp table incoming as select {', '.join(_MESSAGE_COLUMNS)} from messages limit 0"  # noqa: S608
+_STAGE = f"insert into temp.incoming values ({', '.join('?' * len(_MESSAGE_COLUMNS))})"  # noqa: S608
+_UPSERT_STAGED = f"""
+insert into messages ({", ".join(_MESSAGE_COLUMNS)})
+select {", ".join(_MESSAGE_COLUMNS)} from temp.incoming where true order by rowid
 on conflict (chat_id, message_id) do update set
   {", ".join(f"{name} = excluded.{name}" for name in _MESSAGE_COLUMNS[2:])}
 where coalesce(excluded.edited_at, 0) >= coalesce(messages.edited_at, 0)
@@ -82,6 +85,7 @@ def open_database(path: Path) -> Database:
         _use_wal(connection)
         connection.execute("pragma synchronous = normal")
         connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma temp_store = file")  # a staged export may be larger than the memory
         db = Database(connection)
         _refuse_newer(path, {migration.name for migration in migrations.applied(db)})
         if migrations.pending(db):
@@ -100,6 +104,11 @@ def open_database(path: Path) -> Database:
         raise
 
 
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether all that is wrong is that another connection writes just now."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Readers never block writers. SQLite may refuse the change of mode at once while another process makes it
     (its busy timeout does not count here), so it is asked again."""
@@ -109,7 +118,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             connection.execute("pragma journal_mode = wal")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
@@ -186,16 +195,44 @@ class Store:
         )
 
     def write_messages(self, messages: Sequence[Message]) -> int:
-        """Insert messages, or update rows that differ; writing the same again changes nothing.
+        """Insert messages, or update rows that differ, all or none: `stage` and `write_staged` in one.
+
+        Returns:
+            how many rows were inserted or changed.
+        """
+        with self.staging(), self.atomic():
+            self.stage(messages)
+            return self.write_staged()
+
+    @contextmanager
+    def staging(self) -> Iterator[None]:
+        """While it lasts, `stage` takes messages in: into a file of this connection's own, gone at the end.
+
+        However long that takes, the database is not locked, and other connections may write.
+        """
+        self.db.execute(_CREATE_STAGE)
+        try:
+            yield
+        finally:
+            self.db.execute("drop table if exists temp.incoming")
+
+    def stage(self, messages: Sequence[Message]) -> None:
+        """Put messages with those that `write_staged` will write."""
+        with self.db.atomic():  # not `self.atomic`, which locks the database
+            self.db.conn.executemany(_STAGE, [_row(message) for message in messages])
+
+    def write_staged(self) -> int:
+        """Insert the staged messages in their order, or update rows that differ; the same again changes nothing.
 
         What was edited later wins, so that an old export never takes back an edit that a newer one brought.
+        Their dialogs must be known.
 
         Returns:
             how many rows were inserted or changed.
         """
         before = self.db.conn.total_changes
         with self.atomic():
-            self.db.conn.executemany(_UPSERT, [_row(message) for message in messages])
+            self.db.conn.execute(_UPSERT_STAGED)
         return self.db.conn.total_changes - before
 
     def record_ingest(self, source: str, owner_id: int, written: Written, skipped: Mapping[str, int]) -> None:
@@ -235,8 +272,19 @@ class Store:
         return [_message(row) for row in rows]
 
     def owner_messages(self) -> int:
-        """How many messages of the owner are stored: a cheap measure of what is new since a training."""
+        """How many messages of the owner are stored."""
         return int(self.db.execute("select coalesce(sum(is_owner), 0) from messages").fetchone()[0])
+
+    def owner_turns(self) -> int:
+        """How many turns of the owner are stored: runs of messages that nobody else's interrupt, however long
+        the silence between them. Measures what is new since a training."""
+        return int(
+            self.db.execute(
+                "select count(*) from (select is_owner, lag(is_owner, 1, 0)"
+                " over (partition by chat_id order by sent_at, message_id) as was_owner from messages)"
+                " where is_owner and not was_owner"
+            ).fetchone()[0]
+        )
 
     def message_count(self) -> int:
         """How many messages are stored."""
