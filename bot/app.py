@@ -27,6 +27,7 @@ from bot.order import AT_ONCE, PerChat
 from bot.pacing import Rhythm
 from bot.polling import connect, poll
 from bot.retrain import Retraining
+from bot.token import check
 from inference.generator import Generator
 from twin.errors import BotError
 from twin.jobs import JobQueue
@@ -36,7 +37,6 @@ from twin.store import Store
 
 App = Application[Any, Any, Any, Any, Any, Any]
 _NEW = filters.UpdateType.MESSAGE
-_TOKEN = re.compile(r"\d+:[\w-]+", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
@@ -61,8 +61,7 @@ async def run_bot(
     """
     _quieten_library()
     access = Access(settings)
-    if not _TOKEN.fullmatch(token):
-        raise BotError("The bot's token is not one", "copy it again from @BotFather; it looks like 123456:ABC-def")
+    check(token)
     with Store.open(settings.database) as store:
         daemon = Daemon(settings, token, build, store, access, rhythm or Rhythm())
         serving = asyncio.create_task(daemon.serve())

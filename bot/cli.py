@@ -9,31 +9,44 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 
 import click
 
 from bot.app import run_bot
+from bot.token import keep
 from inference.generator import build_generator
 from twin.errors import BotError
 from twin.settings import TOKEN_VARIABLE, Settings, bot_token, load_settings
 
 
 @click.command()
-def bot() -> None:
+@click.option("--set-token", is_flag=True, help="Ask for the token that @BotFather gave you, and keep it.")
+def bot(set_token: bool) -> None:
     """Answer in Telegram, in your style, whoever you allowed to ask.
 
     Runs until it is stopped (Ctrl-C or SIGTERM); messages that come meanwhile are answered at the next start.
     """
     settings = load_settings()
+    if set_token:
+        click.echo(f"The token is in {keep(settings.home, _asked_token())} now; only you can read it.")
+        return
     token = bot_token(settings)
     if token is None:
         raise BotError(
             "There is no bot token",
-            f"put the one that @BotFather gave you into {settings.home / 'bot-token'} (chmod 600) or {TOKEN_VARIABLE}",
+            f"get one from @BotFather and keep it with `twin bot --set-token`, or in {TOKEN_VARIABLE}",
         )
     if not asyncio.run(_until_stopped(settings, token)):
         logging.shutdown()
         os._exit(0)  # a thread in the middle of a long reply would hold up the exit, and cannot be interrupted
+
+
+def _asked_token() -> str:
+    """Typed unseen at a terminal, else the first line of stdin."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Token", hide_input=True, err=True)).strip()
+    return sys.stdin.readline().strip()
 
 
 async def _until_stopped(settings: Settings, token: str) -> bool:

@@ -58,8 +58,11 @@ class Engine:
             ) from error
         self._loaded.set()
 
-    async def reply(self, conversation: Sequence[Turn]) -> TwinReply:
+    async def reply(self, conversation: Sequence[Turn]) -> TwinReply | None:
         """Answer one conversation, oldest turn first; requests are served in the order they came in.
+
+        Returns:
+            None while no trained version serves: what the bare base model would say are not the owner's words.
 
         Raises:
             Exception: whatever the generator raised.
@@ -92,10 +95,11 @@ class Engine:
         self._generator = self._build()
         self._look_at(self._generator)
 
-    def _reply(self, conversation: Sequence[Turn]) -> TwinReply:
+    def _reply(self, conversation: Sequence[Turn]) -> TwinReply | None:
         assert self._generator is not None
         try:
-            return self._generator.reply(conversation)
+            self._generator.refresh()
+            return None if self._generator.adapter is None else self._generator.reply(conversation)
         finally:
             self._look_at(self._generator)
 

@@ -15,6 +15,7 @@ from typing import Any
 from telegram import Bot, Update
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot import wording
 from bot.delivery import deliver, pieces
 from bot.engine import Engine
 from bot.history import History
@@ -38,6 +39,7 @@ class Conversations:
     def __init__(
         self, settings: Settings, history: History, engine: Engine, rhythm: Rhythm, clock: Callable[[], float]
     ) -> None:
+        self._owner = settings.bot_owner
         self._telegram = settings.telegram
         self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
         self._history = history
@@ -55,22 +57,27 @@ class Conversations:
         self._history.hear(update.update_id, message.chat_id, shown.text, message.date.timestamp())
         if not self._history.planned(update.update_id):
             reply = await self._generate(context.bot, update.update_id, message.chat_id)
-            if reply is None:
-                await self._apologise(context.bot, message.chat_id)
+            if isinstance(reply, str):  # the bot's own words, which the twin never said
+                await deliver(partial(context.bot.send_message, message.chat_id, reply), self._rhythm)
                 return
             bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
             self._history.plan(update.update_id, message.chat_id, bubbles, reply.adapter, self._clock())
         await self._send(context.bot, update.update_id, message.chat_id)
 
-    async def _generate(self, bot: Bot, update_id: int, chat_id: int) -> TwinReply | None:
-        """The twin's reply, None when generating failed; the reason is logged without what was said."""
+    async def _generate(self, bot: Bot, update_id: int, chat_id: int) -> TwinReply | str:
+        """The twin's reply, or what to say in its place; why generating failed is logged without what was said."""
         conversation = self._history.conversation(chat_id, self._telegram.history_messages, self._gap)
         try:
             async with typing(bot, chat_id, self._rhythm.typing):
-                return await self._engine.reply(conversation)
+                reply = await self._engine.reply(conversation)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", update_id, type(error).__name__)
-            return None
+            return APOLOGY
+        if reply is not None:
+            return reply
+        serving = self._engine.serving
+        is_owner = chat_id == self._owner  # a private chat has the id of the person in it
+        return wording.untrained(serving.refused if serving else None, for_owner=is_owner)
 
     async def _send(self, bot: Bot, update_id: int, chat_id: int) -> None:
         """Send what is planned and not sent yet, with pauses between bubbles."""
@@ -86,9 +93,6 @@ class Conversations:
                 self._history.drop(planned)
             else:
                 self._history.sent(planned, message.message_id)
-
-    async def _apologise(self, bot: Bot, chat_id: int) -> None:
-        await deliver(partial(bot.send_message, chat_id, APOLOGY), self._rhythm)
 
 
 async def log_failure(_: object, context: Any) -> None:

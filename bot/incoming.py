@@ -19,15 +19,22 @@ _MEDIA = {
     "video": "video_file",
     "audio": "audio_file",
     "document": "file",
+    "contact": "contact",
+    "location": "location",
+    "poll": "poll",
+    "game": "game",
+    "invoice": "invoice",
+    "giveaway": "giveaway",
+    "paid_media": "paid_media",
+    "checklist": "todo_list",
 }
 
 
 def as_message(message: TelegramMessage) -> Message:
     """One incoming message; `conversations.bubble` then shows it as the training data does.
 
-    A message of a kind that twins do not know (a poll, a pinned note) has neither text nor media.
+    A message of a kind that exports leave out too (a die, a story, a pinned note) has neither text nor media.
     """
-    media = next((name for attribute, name in _MEDIA.items() if getattr(message, attribute)), None)
     return Message(
         chat_id=message.chat_id,
         message_id=message.message_id,
@@ -36,6 +43,16 @@ def as_message(message: TelegramMessage) -> Message:
         is_owner=False,
         text=message.text or message.caption or "",
         forwarded_from="somebody" if message.forward_origin else None,
-        media=media,
-        media_note=message.sticker.emoji if message.sticker else None,
+        media=next((name for attribute, name in _MEDIA.items() if getattr(message, attribute)), None),
+        media_note=_note(message),
     )
+
+
+def _note(message: TelegramMessage) -> str | None:
+    """A sticker's emoji, a length in seconds; a length of 0 is none, as in exports."""
+    if message.sticker:
+        return message.sticker.emoji
+    timed = message.voice or message.video_note or message.animation or message.video or message.audio
+    # not `timed.duration`, which is a number or a timedelta as PTB_TIMEDELTA says
+    seconds = timed.to_dict()["duration"] if timed else 0
+    return f"{seconds} s" if seconds else None

@@ -34,6 +34,19 @@ def help_text(*, for_owner: bool) -> str:
     return "\n".join(f"/{name} - {what}" for name, what in commands.items())
 
 
+def untrained(refused: str | None, *, for_owner: bool) -> str:
+    """The answer to every message while no trained version serves.
+
+    Args:
+        refused: why the promoted version does not serve, as a sentence; None when there is none.
+    """
+    if not for_owner:
+        return "I have not learned to answer yet. Try again another day."
+    if refused:
+        return f"I cannot answer: the promoted version does not serve. {refused}"
+    return "I have not learned to answer yet: send /retrain."
+
+
 def status(serving: Serving | None, metrics: Mapping[str, Any], job: Job | None) -> str:
     """The answer to /status.
 
@@ -46,7 +59,7 @@ def status(serving: Serving | None, metrics: Mapping[str, Any], job: Job | None)
     if serving is None:
         lines.append("The model is still loading.")
     elif serving.adapter is None:
-        lines.append("The base model answers: there is no trained version yet.")
+        lines.append("No trained version answers yet.")
     else:
         lines.append(f"Version {serving.adapter} answers.")
     if serving is not None and serving.refused:

@@ -178,11 +178,12 @@ class Parrot:
 
     Attributes:
         say: the last turn's bubbles to the reply's.
+        adapter: a trained version unless told otherwise.
         asked: every conversation, as (speaker, bubbles) pairs.
     """
 
     say: Callable[[Sequence[str]], Sequence[str]] = lambda heard: [f"you said {heard[-1]}"]
-    adapter: str | None = None
+    adapter: str | None = "v0"
     refused: str | None = None
     asked: list[list[tuple[str, list[str]]]] = field(default_factory=list)
     closed: bool = False

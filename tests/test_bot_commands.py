@@ -209,8 +209,8 @@ def test_progress_is_told_with_what_there_is(progress: dict[str, Any], told: str
     assert told in wording.course(_job(progress=progress))
 
 
-def test_status_of_a_bare_base_model_says_so() -> None:
-    assert "base model" in wording.status(Serving(None, None), {}, None)
+def test_status_without_a_trained_version_says_so() -> None:
+    assert "No trained version" in wording.status(Serving(None, None), {}, None)
 
 
 def test_a_stopping_bot_waits_no_longer_than_a_service_manager_should() -> None:
