@@ -306,7 +306,7 @@ def default_toml() -> str:
     lines = [
         "# Settings of your twin. Every line is at its default; remove the leading # to change one.",
         "# A variable such as TWIN_REPLY__TEMPERATURE=0.7 overrides this file.",
-        "# The bot's token does not belong here: put it into the file bot-token beside this one (chmod 600).",
+        "# The bot's token does not belong here: `twin bot --set-token` keeps it.",
     ]
     for section, kind in _sections().items():
         lines += ["", f"# {(kind.__doc__ or '').splitlines()[0]}", f"[{section}]"]
