@@ -7,10 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from inference.generator import build_generator
-from tests.bot_api import FRIEND, OWNER, bot_api, bot_settings, running_bot
+from tests.bot_api import FRIEND, OWNER, TOKEN, bot_api, bot_settings, running_bot
 from tests.chats import ANSWERS, QUESTIONS, START
 from twin.registry import Registry
 from twin.store import Store
@@ -40,10 +43,11 @@ def answered_by(home: Path, chat: int) -> list[str | None]:
         return [row[0] for row in rows]
 
 
-def test_export_to_reply_and_retrain_swaps_the_adapter_without_a_restart(tmp_path, tiny_base, monkeypatch):
-    home = tmp_path / "home"
+@pytest.fixture
+def twin(tmp_path, tiny_base):
+    """`twin("train", "--json")`: a verb in a process of its own, in a home with 240 ingested messages."""
     options = {
-        "TWIN_HOME": str(home),
+        "TWIN_HOME": str(tmp_path / "home"),
         "TWIN_BASE__MODEL": str(tiny_base()),
         "TWIN_TRAIN__LEARNING_RATE": "0.02",
         "TWIN_TRAIN__BATCH_TOKENS": "256",
@@ -53,31 +57,42 @@ def test_export_to_reply_and_retrain_swaps_the_adapter_without_a_restart(tmp_pat
     }
     export = tmp_path / "result.json"
     export.write_text(json.dumps(export_of(days=30)))
-
-    def twin(*arguments: str) -> str:
-        command = [sys.executable, "-m", "twin", *arguments]
-        return subprocess.run(command, env=os.environ | options, check=True, capture_output=True, text=True).stdout
-
+    twin = Twin(os.environ | options)
     assert json.loads(twin("ingest", "export", str(export), "--json"))["added"] == 240
+    return twin
+
+
+@dataclass
+class Twin:
+    """The command line, as a user has it."""
+
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "twin", *arguments]
+        return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
+
+    def start(self, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "twin", *arguments], env=self.environment | more)
+
+
+def test_retrain_in_telegram_swaps_the_adapter_without_a_restart(tmp_path, tiny_base, twin):
+    home = tmp_path / "home"
     first = json.loads(twin("train", "--json"))
     assert first["promoted"]
 
     async def scene() -> None:
         async with bot_api() as api:
-            settings = bot_settings(
-                home,
-                api,
-                base={"model": str(tiny_base())},
-                reply={"max_tokens": 16, "temperature": 1.0},
-            )
-            worker = subprocess.Popen([sys.executable, "-m", "twin", "worker"], env=os.environ | options)
+            options = {"base": {"model": str(tiny_base())}, "reply": {"max_tokens": 16, "temperature": 1.0}}
+            settings = bot_settings(home, api, **options)
+            worker = twin.start("worker")
             try:
                 async with running_bot(api, settings, lambda: build_generator(settings)):
                     await api.write(FRIEND, "hey")
                     await api.until(lambda: answered_by(home, FRIEND))
                     assert set(answered_by(home, FRIEND)) == {first["version"]}
                     assert api.methods(FRIEND)[0] == "sendChatAction"
-                    await api.write(OWNER, "/retrain force")
+                    await api.write(OWNER, "/retrain")
                     await api.until(lambda: any("answers from the next message" in m for m in api.shown(OWNER)), 240)
                     with Store.open(settings.database) as store:
                         second = Registry(settings.adapters, store.db).current()
@@ -89,5 +104,30 @@ def test_export_to_reply_and_retrain_swaps_the_adapter_without_a_restart(tmp_pat
             finally:
                 worker.terminate()
                 assert worker.wait(60) == 0
+
+    asyncio.run(scene())
+
+
+def test_twin_up_answers_retrains_and_stops_cleanly(tmp_path, twin):
+    home = tmp_path / "home"
+    first = json.loads(twin("train", "--json"))["version"]
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            up = twin.start(
+                "up",
+                TWIN_BOT_TOKEN=TOKEN,
+                TWIN_TELEGRAM__BOT_API_URL=api.url,
+                TWIN_TELEGRAM__OWNER_ID=str(OWNER),
+            )
+            try:
+                await api.write(OWNER, "hey")
+                await api.until(lambda: answered_by(home, OWNER), 120)
+                assert set(answered_by(home, OWNER)) == {first}
+                await api.write(OWNER, "/retrain")
+                await api.until(lambda: any("answers from the next message" in m for m in api.shown(OWNER)), 240)
+            finally:
+                up.terminate()
+                assert await asyncio.to_thread(up.wait, 60) == 0
 
     asyncio.run(scene())

@@ -133,7 +133,7 @@ def _ask(
 def show(result: Comparison, console: Console) -> None:
     """Two tables: the loss before and after, and the replies side by side, bubbles as lines."""
     table = Table(
-        title=f"Held-out loss on {result.twin.turns:,} replies you wrote after everything it learned from",
+        title=f"On {result.twin.turns:,} replies written after everything it learned from",
         title_justify="left",
     )
     for name in ("", "bits per character", "nats per token"):

@@ -80,10 +80,11 @@ class LazyGroup(click.Group):
 def twin(verbose: bool) -> None:
     """A digital twin of how you text, made and kept on your own machine."""
     from twin.log import set_up_logging
-    from twin.settings import keep_libraries_local, secure_umask
+    from twin.settings import keep_libraries_local, keep_temporary_files_home, secure_umask
 
     secure_umask()
     keep_libraries_local()
+    keep_temporary_files_home()
     set_up_logging(verbose)
 
 

@@ -103,7 +103,7 @@ class Worker(_Section):
     """When retraining happens by itself."""
 
     retrain_cron: str = Field("0 4 * * mon", description="minute hour day month weekday, local time")
-    min_new_turns: int = Field(200, ge=1, description="... and only with so many new messages of yours")
+    min_new_turns: int = Field(200, ge=1, description="... and only with so many new turns of yours")
     poll_seconds: float = Field(1.0, gt=0)
     stale_seconds: float = Field(60.0, gt=0, description="a job without a heartbeat for so long is taken over")
     max_attempts: int = Field(2, ge=1)
@@ -216,6 +216,11 @@ def keep_libraries_local() -> None:
     """Tell the machine-learning libraries not to phone home; must run before they are imported."""
     for name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DISABLE_SAFETENSORS_CONVERSION"):
         os.environ.setdefault(name, "1")
+
+
+def keep_temporary_files_home() -> None:
+    """SQLite's temporary files may hold messages: they belong into the home, not into a shared folder."""
+    os.environ.setdefault("SQLITE_TMPDIR", str(default_home()))
 
 
 def load_settings() -> Settings:

