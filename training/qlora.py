@@ -26,6 +26,7 @@ from twin.settings import Settings, Train
 
 _ROW_TOKENS = 1024  # longer rows cost more attention than they save; measured on CPU: 1024 > 2048 tokens/s
 _CHECKPOINTING_FROM = 1e9
+_MEASURING_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Run:
         begin = time.monotonic()
         self.before = self.best = held_out_loss(self.base.model, self.val_rows, self.base.device)
         self._measuring = time.monotonic() - begin
+        self._measurements = self._plan_measurements()
         self._best_state = self._state()
         epoch_tokens = sum(len(window.ids) for window in self._windows)
         total_tokens = epoch_tokens * (self._how.epochs or default_epochs(sum(w.turns for w in self._windows)))
@@ -140,7 +142,7 @@ class Run:
             self.tokens += sum(len(row.ids) for row in batch)
             self.seconds = time.monotonic() - begin - measured * self._measuring
             share = max(self.tokens / total_tokens, self.seconds / available)
-            if share >= 1 or int(share * self._how.evaluations) > measured:
+            if share >= 1 or int(share * self._measurements) > measured:
                 measured += 1
                 held_out = self._measure()
             self._on_progress(self._progress(share, smoothed, held_out))
@@ -190,9 +192,15 @@ class Run:
         """Seconds for optimiser steps: the budget less what is used and what measuring will take."""
         if self._how.max_seconds is None:
             return math.inf
-        used = begin - self._started
-        measuring = (self._how.evaluations + 1) * self._measuring  # + 1: the champion, on the same rows
-        return max(0.1 * self._how.max_seconds, self._how.max_seconds - used - measuring)
+        left = self._how.max_seconds - (begin - self._started)
+        return max(0.1 * self._how.max_seconds, left - self._measurements * self._measuring)
+
+    def _plan_measurements(self) -> int:
+        """As many as set, but in a short run no more than fit into a fifth of it; the last is at the end."""
+        if self._how.max_seconds is None:
+            return self._how.evaluations
+        fitting = int(_MEASURING_SHARE * self._how.max_seconds / max(self._measuring, 1e-9))
+        return max(1, min(self._how.evaluations, fitting))
 
     def _progress(self, share: float, loss: float, held_out: HeldOut) -> Progress:
         return Progress(

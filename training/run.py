@@ -26,6 +26,7 @@ from twin.registry import Manifest, Registry, new_version
 from twin.settings import Settings
 
 _VAL_TOKENS = 16_000
+_VAL_TOKENS_LEAST = 3_000
 _VAL_TOKENS_PER_SECOND = 6  # of the time budget: keeps held-out measurements near a seventh of it
 _TOLERANCE = 1.01
 _LIBRARIES = ("twin", "torch", "transformers", "peft", "bitsandbytes")
@@ -99,7 +100,9 @@ def train(
 def _val_rows(settings: Settings, found: Sequence[Window]) -> list[Row]:
     """What is measured during training: all of the validation part, or what a time budget allows."""
     budget = settings.train.max_seconds
-    tokens = _VAL_TOKENS if budget is None else min(_VAL_TOKENS, int(_VAL_TOKENS_PER_SECOND * budget))
+    tokens = _VAL_TOKENS
+    if budget is not None:
+        tokens = min(_VAL_TOKENS, max(_VAL_TOKENS_LEAST, int(_VAL_TOKENS_PER_SECOND * budget)))
     return pack(evenly(found, tokens), row_tokens(settings))
 
 

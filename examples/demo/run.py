@@ -59,6 +59,10 @@ def main() -> None:
     else:
         step(4, "QLoRA: 4-bit base model, low-rank adapter, loss on the owner's words only")
         twin("train", "--max-seconds", SECONDS)
+        newest = json.loads(ask("adapters", "list", "--json"))[0]
+        if not newest["serves"]:
+            print("That was too little to prove itself; for this demo, let it serve all the same:")
+            twin("adapters", "promote", newest["version"])
         step(5, "Before and after, on conversations later than everything it learned from")
         report = ask("eval", "--samples", "5")
         REPORT.write_text(report)
