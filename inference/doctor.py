@@ -23,7 +23,7 @@ from rich.table import Table
 from twin.console import echo_json
 from twin.errors import TwinError
 from twin.settings import EMBEDDED_MODEL, TOKEN_VARIABLE, Settings, bot_token, load_settings
-from twin.store import Store
+from twin.store import Store, schema_version
 
 _OURS = ("twin", "bot", "ingest", "training", "inference")
 _NEEDED = ("sqlite-utils", "python-telegram-bot", "apscheduler", "pydantic", "ijson", "rich")
@@ -126,8 +126,9 @@ def _database(settings: Settings) -> Finding:
     if not settings.database.exists():
         return Finding("database", False, "nothing stored yet", "run `twin ingest export PATH`")
     with Store.open(settings.database) as store:
-        count, mine = store.message_count(), store.owner_messages()
-    return Finding("database", mine > 0, f"{count:,} messages, {mine:,} of yours", "run `twin ingest export PATH`")
+        count, mine, schema = store.message_count(), store.owner_messages(), schema_version(store.db)
+    seen = f"schema {schema}, {count:,} messages, {mine:,} of yours"
+    return Finding("database", mine > 0, seen, "run `twin ingest export PATH`")
 
 
 def _token(settings: Settings) -> Finding:

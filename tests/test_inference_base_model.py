@@ -67,10 +67,12 @@ def test_the_embedded_model_is_converted_once_and_knows_english(home, monkeypatc
     again = time.monotonic()
     assert locate(home).is_dir() and time.monotonic() - again < 1
     assert base.parameters == 268_098_176
-    ids = torch.tensor([[*base.tokenizer.bos, *base.tokenizer.encode(["The capital of France is"], special=False)[0]]])
+    ids = torch.tensor(
+        [[*base.tokenizer.bos, *base.tokenizer.encode(["The quick brown fox jumps over the lazy"], special=False)[0]]]
+    )
     with torch.no_grad():
         following = base.model(input_ids=ids).logits[0, -1].argmax()
-    assert base.tokenizer.decode([int(following)]).strip() == "Paris"
+    assert base.tokenizer.decode([int(following)]).strip() == "dog"
 
 
 def test_a_templates_own_marks_stay_visible_so_that_replies_end_there(tmp_path):

@@ -105,6 +105,7 @@ def test_doctor_says_per_line_what_is_well_and_what_to_do(settled, run_twin):
     report = json.loads(ran.out)
     by_check = {finding["check"]: finding for finding in report["findings"]}
     assert ran.code == 0 and report["ok"], "without a bot there is nothing left to do"
+    assert by_check["database"]["seen"].startswith("schema m0")
     assert by_check["base model"]["ok"] and by_check["bitsandbytes"]["ok"] and by_check["one copy of twin"]["ok"]
     assert not by_check["bot token"]["ok"] and "@BotFather" in by_check["bot token"]["remedy"]
 

@@ -134,6 +134,11 @@ def _migrate(db: Database) -> None:
         raise
 
 
+def schema_version(db: Database) -> str:
+    """The name of the last migration that the database has seen."""
+    return str(migrations.applied(db)[-1].name)
+
+
 def _refuse_newer(path: Path, applied: set[str]) -> None:
     known = {migration.name for migration in migrations._migrations}
     if applied - known:
