@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
-from twin.errors import ModelError
+from twin.errors import MemoryTaken, ModelError
 from twin.registry import BaseIdentity
 from twin.settings import EMBEDDED_MODEL, Settings
 
@@ -110,6 +110,11 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
         )
         tokenizer = BaseTokenizer(folder)
         identity = BaseIdentity(settings.base.model, fingerprint(folder), settings.base.quantization)
+    except torch.OutOfMemoryError as error:
+        raise MemoryTaken(
+            f"There is not enough free GPU memory for the base model {settings.base.model!r}",
+            "wait for the training that holds it, or choose a smaller base.model",
+        ) from error
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"The base model {settings.base.model!r} cannot be loaded ({type(error).__name__})",

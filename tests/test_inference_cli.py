@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+import torch
 
 from tests.chats import fill
 
@@ -85,6 +86,16 @@ def test_an_adapter_that_cannot_serve_ends_reply_and_chat_instead_of_the_base_sp
         ran = run_twin(verb)
         assert ran.code == 2 and ran.out == ""
         assert f"Nothing that was promoted can serve: The adapter {version} is truncated" in ran.err
+
+
+def test_memory_that_something_else_holds_is_worth_another_try(settled, run_twin, monkeypatch):
+    def no_room(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("inference.base_model.AutoModelForCausalLM.from_pretrained", no_room)
+    ran = run_twin("chat")
+    assert ran.code == 1, "2 would end `twin up`, 1 makes it try again"
+    assert "not enough free GPU memory" in ran.err and "CUDA out of memory" not in ran.err
 
 
 def test_eval_measures_base_and_twin_on_the_test_part(settled, run_twin, monkeypatch):

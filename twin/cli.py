@@ -90,7 +90,7 @@ def twin(verbose: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a TwinError becomes one sentence on stderr and exit code 2, anything else exit code 1."""
-    from twin.errors import TwinError
+    from twin.errors import MemoryTaken, TwinError
 
     try:
         code = twin.main(args=arguments, prog_name="twin", standalone_mode=False)
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except TwinError as error:
         _complain(str(error))
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, MemoryTaken) else 2)  # the supervisor tries again after a 1
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -8,6 +8,7 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── IngestError      an export cannot be read, or is not one
     ├── DatasetError     there is nothing to learn from, or a snapshot is damaged
     ├── ModelError       the base model is missing, does not fit, or cannot be loaded
+    │   └── MemoryTaken  ... because something else holds the memory just now
     ├── AdapterError     an adapter is truncated, mismatched or unknown
     ├── TrainingError    training could not start or broke off
     ├── JobError         the job queue refused
@@ -52,6 +53,10 @@ class DatasetError(TwinError):
 
 class ModelError(TwinError):
     """The base model is missing, does not fit this machine, or cannot be loaded."""
+
+
+class MemoryTaken(ModelError):
+    """The base model would fit, but something else holds the memory just now: trying again later may help."""
 
 
 class AdapterError(TwinError):
