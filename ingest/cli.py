@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.desktop_export import PASSES, DesktopExport, locate
-from ingest.pipeline import DialogReport, IngestReport
+from ingest.pipeline import IngestReport
 from ingest.pipeline import ingest as bring_in
 from twin.console import echo_json
 from twin.settings import load_settings
@@ -94,7 +94,7 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
     }
 
 
-def _totals_as_json(rows: Iterable[DialogReport | Dialog]) -> dict[str, Any]:
+def _totals_as_json(rows: Iterable[Dialog]) -> dict[str, Any]:
     rows = list(rows)
     return {
         "messages": sum(row.messages for row in rows),
@@ -104,7 +104,7 @@ def _totals_as_json(rows: Iterable[DialogReport | Dialog]) -> dict[str, Any]:
     }
 
 
-def _row_as_json(row: DialogReport | Dialog) -> dict[str, Any]:
+def _row_as_json(row: Dialog) -> dict[str, Any]:
     return {
         "chat_id": row.chat_id,
         "name": row.name,
@@ -136,7 +136,7 @@ def _print_report(report: IngestReport) -> None:
             out.print(f"{title}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}.")
 
 
-def _table(dialogs: Iterable[DialogReport | Dialog], title: str, rows: int) -> Table:
+def _table(dialogs: Iterable[Dialog], title: str, rows: int) -> Table:
     """The first `rows` dialogs, one line for the others, and the totals."""
     dialogs = list(dialogs)
     table = Table("dialog", title=Text(f"{len(dialogs):,} private dialogs {title}"), show_footer=True)
@@ -151,13 +151,13 @@ def _table(dialogs: Iterable[DialogReport | Dialog], title: str, rows: int) -> T
     return table
 
 
-def _shown(dialog: DialogReport | Dialog) -> str:
+def _shown(dialog: Dialog) -> str:
     """The name without what would steer the terminal."""
     name = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in dialog.name or "")
     return name or f"deleted account {dialog.chat_id}"
 
 
-def _totals(rows: list[DialogReport | Dialog]) -> tuple[str, str, str, str]:
+def _totals(rows: list[Dialog]) -> tuple[str, str, str, str]:
     messages, owned = sum(row.messages for row in rows), sum(row.owner_messages for row in rows)
     first = min((row.first_at for row in rows if row.first_at is not None), default=None)
     last = max((row.last_at for row in rows if row.last_at is not None), default=None)

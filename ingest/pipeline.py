@@ -15,30 +15,18 @@ from itertools import islice
 from ingest.source import Owner, Source
 from twin.errors import IngestError, StoreError
 from twin.messages import Message
-from twin.store import Store, Written
+from twin.store import Dialog, Store, Written
 
 BATCH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class DialogReport:
-    """What came in for one dialog; times are aware UTC, None when nothing came."""
-
-    chat_id: int
-    name: str | None
-    messages: int
-    owner_messages: int
-    first_at: datetime | None
-    last_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class IngestReport:
-    """The account of one run; `messages` were handed on by the source, the rest is counted by reason."""
+    """The account of one run; `dialogs` hold what the source handed on, the rest is counted by reason."""
 
     source: str
     owner: Owner
-    dialogs: tuple[DialogReport, ...]
+    dialogs: tuple[Dialog, ...]
     written: Written
     skipped: dict[str, int]
     skipped_dialogs: dict[str, int]
@@ -117,9 +105,9 @@ def _refuse_another_owner(store: Store, owner: Owner) -> None:
         )
 
 
-def _read(source: Source, store: Store) -> list[DialogReport]:
+def _read(source: Source, store: Store) -> list[Dialog]:
     """Stage every message; returns what came in."""
-    reports: list[DialogReport] = []
+    reports: list[Dialog] = []
     for dialog in source.dialogs():
         count = owned = 0
         first: datetime | None = None
@@ -131,11 +119,11 @@ def _read(source: Source, store: Store) -> list[DialogReport]:
             times = [message.sent_at for message in batch]
             first = min(times) if first is None else min(first, *times)
             last = max(times) if last is None else max(last, *times)
-        reports.append(DialogReport(dialog.chat_id, dialog.name, count, owned, first, last))
+        reports.append(Dialog(dialog.chat_id, dialog.name, count, owned, first, last))
     return reports
 
 
-def _write(dialogs: list[DialogReport], store: Store) -> Written:
+def _write(dialogs: list[Dialog], store: Store) -> Written:
     """Write the dialogs of which something came in, and what was staged of them."""
     stored = store.message_count()
     for dialog in dialogs:

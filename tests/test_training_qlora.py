@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 import training.qlora as qlora
 from inference.base_model import load_base
-from tests.chats import fill
+from tests.chats import START, fill
 from tests.tiny import FAMILIES
 from training.dataset import build
 from training.encode import pack, windows
@@ -21,6 +22,7 @@ from training.loss import summed_loss
 from training.qlora import default_epochs, schedule
 from training.run import train
 from twin.errors import TrainingError
+from twin.messages import Message
 from twin.prompt import PromptSpec
 from twin.registry import Registry
 from twin.settings import Base, Train
@@ -69,6 +71,13 @@ def test_the_published_folder_loads_in_bare_peft_and_gives_the_measured_loss(lea
         nats = sum(float(summed_loss(base.model, row, base.device)) for row in rows)
     mean = nats / sum(len(row.labels) for row in rows)
     assert mean == pytest.approx(trained.manifest.metrics["val_nats_per_token"], abs=2e-3)
+
+
+def test_a_turn_too_long_to_be_learned_whole_is_counted(learn, store):
+    store.add_dialog(8, None)
+    long_ago = START - timedelta(days=30)
+    store.write_messages([Message(8, 1, long_ago, 1, True, "so " * 2000)])
+    assert learn(epochs=1)[2].manifest.metrics["truncated_turns"] == 1
 
 
 def test_the_same_seed_gives_the_same_adapter(learn):

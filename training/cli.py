@@ -210,6 +210,8 @@ def _summary(trained: Trained) -> dict[str, Any]:
 
 def _show_trained(trained: Trained) -> None:
     console = Console()
+    if cut := trained.manifest.metrics["truncated_turns"]:
+        console.print(f"{cut:,} turns are longer than dataset.context_tokens and were read in part.")
     console.print(f"Published adapter [bold]{trained.manifest.version}[/bold].")
     if trained.promoted:
         console.print(f"It serves from now on: {trained.reason}.")

@@ -28,7 +28,7 @@ class Window:
         supervised: for each id, whether the loss sees it (as the thing to predict).
         turns: how many owner turns it supervises.
         characters: of their words, one more for every bubble: what bits per character divide by.
-        truncated: how many turns were too long for the budget and lost their end.
+        truncated: how many turns were longer than the budget and stand here in part.
     """
 
     ids: tuple[int, ...]

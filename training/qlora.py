@@ -68,6 +68,7 @@ class Run:
     Attributes:
         before, best: held-out loss of the bare base model, and of the best checkpoint so far.
         steps, tokens, seconds: done so far; held-out measurements are not in the seconds.
+        truncated_turns: how many were longer than the context budget and are learned, or read, in part.
         interrupted: whether it was stopped before its end.
     """
 
@@ -97,6 +98,7 @@ class Run:
         self.before: HeldOut
         self.best: HeldOut
         self._best_state: dict[str, torch.Tensor] = {}
+        self.truncated_turns = sum(window.truncated for window in train_windows)
         self.steps = 0
         self.tokens = 0
         self.seconds = 0.0

@@ -138,6 +138,7 @@ def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry)
         metrics=run.before.as_dict("val_base")
         | run.best.as_dict("val")
         | {
+            "truncated_turns": run.truncated_turns,
             "steps": run.steps,
             "tokens": run.tokens,
             "seconds": round(run.seconds, 1),

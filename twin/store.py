@@ -51,7 +51,7 @@ where coalesce(excluded.edited_at, 0) >= coalesce(messages.edited_at, 0)
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """One private chat: its id, the other person's name, and what is stored of it (times aware UTC)."""
+    """One private chat: its id, the other person's name, and counts of what is stored, or came in (times aware UTC)."""
 
     chat_id: int
     name: str | None
