@@ -86,9 +86,9 @@ def test_a_crashed_child_is_started_again_after_its_pause_and_the_other_is_left_
 
     def tend_until_it_ended() -> None:
         supervisor._tend(charge)
-        assert charge.process is not None
-        charge.process.wait(60)
-        supervisor._tend(charge)
+        if charge.process is not None:  # a quick one may have ended in the same round
+            charge.process.wait(60)
+            supervisor._tend(charge)
         assert charge.process is None
 
     for count, pause in ((1, 1.0), (2, 2.0), (3, 4.0)):
