@@ -25,7 +25,8 @@ from transformers.utils import logging as transformers_logging
 
 from twin.errors import MemoryTaken, ModelError
 from twin.registry import BaseIdentity
-from twin.settings import EMBEDDED_MODEL, Settings
+from twin.sections import EMBEDDED_MODEL
+from twin.settings import Settings
 
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft 0.21 asks for it
 transformers_logging.set_verbosity_error()

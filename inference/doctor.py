@@ -21,9 +21,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from twin.console import echo_json
+from twin.database import schema_version
 from twin.errors import TwinError
-from twin.settings import EMBEDDED_MODEL, TOKEN_VARIABLE, Settings, bot_token, load_settings
-from twin.store import Store, schema_version
+from twin.sections import EMBEDDED_MODEL
+from twin.settings import TOKEN_VARIABLE, Settings, bot_token, load_settings
+from twin.store import Store
 
 _OURS = ("twin", "bot", "ingest", "training", "inference")
 _NEEDED = ("sqlite-utils", "python-telegram-bot", "apscheduler", "pydantic", "ijson", "rich")

@@ -20,7 +20,8 @@ from twin.errors import AdapterError
 from twin.messages import Turn
 from twin.prompt import PromptSpec, encode_prompt, read_reply, reply_is_complete
 from twin.registry import Registry
-from twin.settings import Reply, Settings
+from twin.sections import Reply
+from twin.settings import Settings
 from twin.store import Store
 
 _BATCH = 8

@@ -21,8 +21,9 @@ from ingest.desktop_export import PASSES, DesktopExport, locate
 from ingest.pipeline import IngestReport
 from ingest.pipeline import ingest as bring_in
 from twin.console import echo_json
+from twin.dialogs import Dialog
 from twin.settings import load_settings
-from twin.store import Dialog, Store
+from twin.store import Store
 
 _ROWS = 20
 

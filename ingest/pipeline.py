@@ -13,9 +13,10 @@ from datetime import datetime
 from itertools import islice
 
 from ingest.source import Owner, Source
+from twin.dialogs import Dialog
 from twin.errors import IngestError, StoreError
 from twin.messages import Message
-from twin.store import Dialog, Store, Written
+from twin.store import Store, Written
 
 BATCH = 2_000
 

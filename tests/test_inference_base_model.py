@@ -14,7 +14,7 @@ from inference.base_model import BaseTokenizer, fingerprint, load_base, locate
 from tests.tiny import make_base
 from twin.errors import ModelError
 from twin.prompt import PromptSpec, read_reply, reply_is_complete
-from twin.settings import Base
+from twin.sections import Base
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
 

@@ -15,7 +15,7 @@ from training.run import train
 from twin.errors import AdapterError
 from twin.messages import Turn
 from twin.registry import Registry
-from twin.settings import Base, Reply, Train
+from twin.sections import Base, Reply, Train
 
 GREEDY = Reply(temperature=0, max_tokens=24)
 ASKED = [Turn.of("other", ["are you coming tonight?"])]

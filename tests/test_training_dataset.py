@@ -12,7 +12,7 @@ from training.dataset import SPLITS, build, find_cuts, load, newest
 from twin.conversations import sessions
 from twin.errors import DatasetError
 from twin.messages import Message
-from twin.settings import DatasetSettings
+from twin.sections import DatasetSettings
 from twin.store import Store
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

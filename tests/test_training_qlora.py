@@ -25,7 +25,7 @@ from twin.errors import TrainingError
 from twin.messages import Message
 from twin.prompt import PromptSpec
 from twin.registry import Registry
-from twin.settings import Base, Train
+from twin.sections import Base, Train
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tests.conftest import is_running
 from training.worker import Worker, explain, train_command
 from twin.jobs import RETRAIN, Job, JobQueue
 from twin.processes import StopRequest
+from twin.sections import Worker as WorkerSettings
 from twin.settings import Settings, settings_file
-from twin.settings import Worker as WorkerSettings
 from twin.store import Store
 
 QUICK = WorkerSettings(poll_seconds=0.02, stale_seconds=1.0, max_attempts=2)
@@ -29,7 +29,7 @@ CHILD = """
 import os, signal, sys, time
 from pathlib import Path
 from twin.jobs import JobQueue
-from twin.store import open_database
+from twin.database import open_database
 database, folder, job_id = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 queue = JobQueue(open_database(database))
 def wait_for(name):
@@ -200,7 +200,7 @@ from pathlib import Path
 from training.worker import Worker
 from twin.jobs import JobQueue
 from twin.processes import StopRequest
-from twin.settings import Worker as WorkerSettings
+from twin.sections import Worker as WorkerSettings
 from twin.store import Store
 database, script, folder = sys.argv[1:]
 command = lambda job_id: [sys.executable, script, database, folder, str(job_id)]

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from twin.database import open_database
 from twin.errors import JobError
 from twin.jobs import RETRAIN, JobQueue
 from twin.settings import Settings
-from twin.store import Store, open_database
+from twin.store import Store
 
 CLAIM_ALL = """
 import sys, time
 from pathlib import Path
 from twin.jobs import JobQueue
-from twin.store import open_database
+from twin.database import open_database
 database, go, name = sys.argv[1:]
 queue = JobQueue(open_database(Path(database)))
 print("ready", flush=True)

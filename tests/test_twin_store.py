@@ -17,30 +17,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
+from twin.database import open_database
 from twin.errors import StoreError
 from twin.messages import Message
 from twin.migrations import migrations
 from twin.settings import Settings
-from twin.store import Store, Written, open_database
+from twin.store import Store, Written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MIGRATIONS = [migration.name for migration in migrations._migrations]
 
-MESSAGES = st.builds(
-    Message,
-    chat_id=st.integers(1, 2),
-    message_id=st.integers(1, 6),
-    sent_at=st.integers(0, 10_000).map(lambda seconds: START + timedelta(seconds=seconds)),
-    sender_id=st.none() | st.integers(1, 9),
-    is_owner=st.booleans(),
-    text=st.text(max_size=12),
-    reply_to=st.none() | st.integers(1, 6),
-    forwarded_from=st.none() | st.text(max_size=5),
-    via_bot=st.none() | st.just("gif"),
-    edited_at=st.none() | st.integers(1, 3).map(lambda days: START + timedelta(days=days)),
-    media=st.none() | st.just("sticker"),
-    media_note=st.none() | st.just("🙂"),
-    entities=st.none() | st.just("[]"),
+VERSIONS = st.builds(
+    lambda chat_id, message_id, told, edited, text, detail: Message(
+        chat_id=chat_id,
+        message_id=message_id,
+        sent_at=START + timedelta(seconds=message_id),
+        sender_id=7 if told else None,
+        is_owner=bool(message_id % 2),
+        text=text,
+        reply_to=message_id - 1 if told else None,
+        via_bot="gif" if told and message_id == 3 else None,
+        edited_at=START + timedelta(days=edited) if edited else None,
+        media_note=detail,
+        entities=detail,
+    ),
+    st.integers(1, 2),
+    st.integers(1, 6),
+    st.booleans(),
+    st.integers(0, 3),
+    st.text(max_size=12),
+    st.none() | st.just("[]"),
 )
 
 
@@ -60,21 +66,44 @@ def filled(batches: list[list[Message]]) -> list[Message]:
         return [found for chat_id in (1, 2) for found in store.messages(chat_id)]
 
 
-@given(data=st.data(), versions=st.lists(MESSAGES, unique_by=lambda m: (m.chat_id, m.message_id, m.edited_at)))
-@settings(max_examples=40, deadline=None)
+@given(data=st.data(), versions=st.lists(VERSIONS, unique_by=lambda m: (m.chat_id, m.message_id, m.edited_at)))
+@settings(max_examples=60, deadline=None)
 def test_any_order_and_repetition_of_batches_ends_in_the_same_table(
     data: st.DataObject, versions: list[Message]
 ) -> None:
-    """Identity is (chat_id, message_id); of several versions of one message the one edited last stays."""
+    """Identity is (chat_id, message_id); of several versions of one message the one edited last is what it says, and
+    the earliest what it said first."""
     again = data.draw(st.lists(st.sampled_from(versions), max_size=10)) if versions else []
     shuffled = data.draw(st.permutations([*versions, *again]))
     cut = data.draw(st.integers(0, len(shuffled)))
     once = filled([versions])
     assert filled([shuffled[:cut], shuffled[cut:], versions]) == once
-    last: dict[tuple[int, int], Message] = {}
+    seen: dict[tuple[int, int], list[Message]] = {}
     for version in sorted(versions, key=lambda m: m.edited_at or START):
-        last[version.chat_id, version.message_id] = version
-    assert sorted(once, key=lambda m: (m.chat_id, m.message_id)) == [last[key] for key in sorted(last)]
+        seen.setdefault((version.chat_id, version.message_id), []).append(version)
+    for row in once:
+        mine = seen[row.chat_id, row.message_id]
+        assert (row.text, row.edited_at, row.entities) == (mine[-1].text, mine[-1].edited_at, mine[-1].entities)
+        assert row.first_text == (mine[0].text if len(mine) > 1 else None)
+        assert row.sender_id == (7 if any(version.sender_id for version in mine) else None)
+
+
+def test_two_sightings_of_one_version_complete_each_other_and_the_text_before_an_edit_is_kept(store: Store) -> None:
+    store.add_dialog(1, "Ada")
+    seen_in_an_export = replace(message(1), sender_id=None, media="photo", reply_to=4)
+    seen_live = replace(message(1), reactions='[{"emoji":"🙂"}]', media="photo", media_note="2 s")
+    store.write_messages([seen_in_an_export])
+    store.write_messages([seen_live])
+    store.write_messages([seen_in_an_export])
+    (row,) = store.messages(1)
+    assert row == replace(seen_live, reply_to=4)
+    edited = replace(seen_live, text="hello", edited_at=START + timedelta(days=1))
+    assert store.write_messages([edited]) == 1
+    assert store.messages(1) == [replace(edited, reply_to=4, first_text="hi")]
+    assert store.mark_deleted(1, [1, 2], START + timedelta(days=2)) == 1
+    assert store.mark_deleted(1, [1], START + timedelta(days=3)) == 0
+    assert store.write_messages([seen_live]) == 0
+    assert store.messages(1)[0].deleted_at == START + timedelta(days=2)
 
 
 def test_writing_the_same_again_changes_nothing(store: Store) -> None:
@@ -89,8 +118,9 @@ def test_an_old_export_never_takes_back_a_newer_edit(store: Store) -> None:
     store.add_dialog(1, "Ada")
     edited = replace(message(1, "typo fixed"), edited_at=START + timedelta(days=1))
     store.write_messages([edited])
+    assert store.write_messages([message(1, "tpyo")]) == 1
+    assert store.messages(1) == [replace(edited, first_text="tpyo")]
     assert store.write_messages([message(1, "tpyo")]) == 0
-    assert store.messages(1) == [edited]
 
 
 def test_dialogs_are_counted_and_a_name_is_never_lost(store: Store) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 from twin.conversations import bubble, sessions
 from twin.errors import DatasetError
 from twin.messages import Bubble, Message, Session, Turn
-from twin.settings import DatasetSettings
+from twin.sections import DatasetSettings
 from twin.store import Store
 
 Split = Literal["train", "val", "test"]

@@ -22,7 +22,8 @@ from inference.base_model import LoadedBase
 from training.encode import Row, Window, pack
 from training.evaluate import HeldOut, held_out_loss
 from training.loss import summed_loss
-from twin.settings import Settings, Train
+from twin.sections import Train
+from twin.settings import Settings
 
 _ROW_TOKENS = 1024  # longer rows cost more attention than they save; measured on CPU: 1024 > 2048 tokens/s
 _CHECKPOINTING_FROM = 1e9

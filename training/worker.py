@@ -20,7 +20,7 @@ from training.scheduler import schedule
 from twin.errors import TrainingError
 from twin.jobs import Job, JobQueue
 from twin.processes import StopRequest, start_child, stop_children
-from twin.settings import Worker as WorkerSettings
+from twin.sections import Worker as WorkerSettings
 from twin.settings import load_settings
 from twin.store import Store
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from sqlite_utils import Database
 
+from twin.database import is_busy
 from twin.errors import JobError
-from twin.store import is_busy
 
 log = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed"]

@@ -1,4 +1,4 @@
-"""The nouns of a conversation: Message, Bubble, Turn, Session. All frozen.
+"""The nouns of a conversation: Message, Bubble, Turn, Peer, Session. All frozen.
 
 Knows nothing of where messages come from or what is made of them.
 """
@@ -25,6 +25,10 @@ class Message:
         media: kind of media ("photo", "sticker", "voice_message" ...), None for text.
         media_note: what a placeholder can tell: a sticker's emoji, a length in seconds.
         entities: Telegram's formatting entities as compact JSON, None when all is plain.
+        reactions: compact JSON, a list of {"emoji", "by_owner", "by_other"} sorted by emoji; None when there are none.
+        first_text: what it said before its first edit that was seen; None when no other text is known. Kept by the
+            store: sources leave it alone.
+        deleted_at: when it was seen to be deleted, aware UTC; kept by the store too.
     """
 
     chat_id: int
@@ -40,6 +44,22 @@ class Message:
     media: str | None = None
     media_note: str | None = None
     entities: str | None = None
+    reactions: str | None = None
+    first_text: str | None = None
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other person of a dialog, as far as a prompt may tell.
+
+    Attributes:
+        name: a name or pseudonym to be shown; None for nobody in particular.
+        relation: what they are to the owner ("friend"); None when the owner did not say.
+    """
+
+    name: str | None = None
+    relation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +77,28 @@ class Bubble:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One speaker's whole run of bubbles, oldest first; times are aware UTC."""
+    """One speaker's whole run of bubbles, oldest first; times are aware UTC.
+
+    Attributes:
+        withheld: why an owner turn is context only although it holds the owner's words ("secret", "repeated" ...);
+            None when it may teach the twin.
+    """
 
     speaker: Speaker
     bubbles: tuple[Bubble, ...]
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    withheld: str | None = None
+
+    @property
+    def is_authored(self) -> bool:
+        """Whether the owner's own words are in it."""
+        return self.speaker == "owner" and any(bubble.authored for bubble in self.bubbles)
 
     @property
     def is_supervisable(self) -> bool:
-        """Whether the owner's own words are in it: only such turns teach the twin."""
-        return self.speaker == "owner" and any(bubble.authored for bubble in self.bubbles)
+        """Whether it teaches the twin: the owner's own words, and no reason to withhold them."""
+        return self.is_authored and self.withheld is None
 
     @property
     def characters(self) -> int:
@@ -82,10 +113,18 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Turns of one dialog without a long silence between them, oldest first, speakers alternating."""
+    """Turns of one dialog without a long silence between them, oldest first, speakers alternating.
+
+    Attributes:
+        chat_id: the dialog; 0 for rows that were imported or made, which have no times either.
+        peer: who is spoken to.
+        origin: "telegram" for the owner's own dialogs, else the name of the imported or made set it comes from.
+    """
 
     chat_id: int
     turns: tuple[Turn, ...]
+    peer: Peer = Peer()
+    origin: str = "telegram"
 
     @property
     def supervisable_turns(self) -> int:

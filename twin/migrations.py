@@ -126,3 +126,64 @@ def m005_bot_replies(db: Database) -> None:
         pk="job_id",
         not_null={"chat_id", "message_id"},
     )
+
+
+@migrations()
+def m006_message_details(db: Database) -> None:
+    """A row id that stays (the search index needs one that a vacuum does not renumber), what a message said before
+    its first edit and when that was, deletions, and reactions."""
+    db.execute("alter table messages rename to messages_before")
+    db.table("messages").create(
+        {
+            "id": int,
+            "chat_id": int,
+            "message_id": int,
+            "sent_at": int,
+            "sender_id": int,
+            "is_owner": int,
+            "text": str,
+            "reply_to": int,
+            "forwarded_from": str,
+            "via_bot": str,
+            "edited_at": int,
+            "media": str,
+            "media_note": str,
+            "entities": str,
+            "reactions": str,
+            "first_text": str,
+            "first_edited_at": int,
+            "deleted_at": int,
+        },
+        pk="id",
+        not_null={"chat_id", "message_id", "sent_at", "is_owner", "text"},
+        foreign_keys=[("chat_id", "dialogs", "chat_id")],
+    )
+    kept = (
+        "chat_id, message_id, sent_at, sender_id, is_owner, text, reply_to, forwarded_from, via_bot, edited_at,"
+        " media, media_note, entities"
+    )
+    db.execute(f"insert into messages ({kept}) select {kept} from messages_before order by rowid")  # noqa: S608
+    db.execute("drop table messages_before")
+    db.table("messages").create_index(["chat_id", "message_id"], unique=True)
+    db.table("messages").create_index(["chat_id", "sent_at"])
+
+
+@migrations()
+def m007_dialog_details(db: Database) -> None:
+    """Who the other person is, what they are to the owner, and whether the dialog counts."""
+    dialogs = db.table("dialogs")
+    dialogs.add_column("username", str)
+    dialogs.add_column("language", str)
+    dialogs.add_column("relation", str)
+    dialogs.add_column("is_included", int, not_null_default=1)
+
+
+@migrations()
+def m008_forgotten(db: Database) -> None:
+    """What the owner wanted forgotten: messages of a dialog sent before that time are never stored again."""
+    db.table("forgotten").create(
+        {"id": int, "chat_id": int, "before": int, "forgotten_at": float},
+        pk="id",
+        not_null={"chat_id", "before", "forgotten_at"},
+    )
+    db.table("forgotten").create_index(["chat_id", "before"])

@@ -11,12 +11,11 @@ import os
 import stat
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,97 +25,14 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from twin.errors import SettingsError
+from twin.sections import Base, DatasetSettings, Owner, Reply, Section, Telegram, Train, Worker
 
-EMBEDDED_MODEL = "gemma3-270m"
 HOME_VARIABLE = "TWIN_HOME"
 CACHE_VARIABLE = "TWIN_CACHE"
 TOKEN_VARIABLE = "TWIN_BOT_TOKEN"
 _NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE}
 _PREFIX = "TWIN_"
 _NESTING = "__"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Owner(_Section):
-    """Whose twin this is."""
-
-    id: int | None = Field(None, description="your Telegram user id; exports that tell it need no setting")
-    name: str = Field("the owner", description="how the bot speaks of you")
-
-
-class Base(_Section):
-    """The model that is fine-tuned."""
-
-    model: str = Field(EMBEDDED_MODEL, description="the embedded model, a folder, or a Hugging Face id")
-    quantization: Literal["nf4", "none"] = Field("nf4", description="how the frozen weights are held")
-    template: Literal["plain", "chatml"] = Field("plain", description="how turns are written for the model")
-    system: str = Field("", description="text before every conversation")
-
-
-class DatasetSettings(_Section):
-    """How messages become a training set."""
-
-    session_gap_minutes: float = Field(60, gt=0, description="a longer silence starts a new conversation")
-    context_tokens: int = Field(1024, ge=128, description="budget of a conversation window, reply included")
-    val_share: float = Field(0.08, gt=0, lt=0.5, description="latest share held out to choose a checkpoint")
-    test_share: float = Field(0.10, gt=0, lt=0.5, description="share after that, held out to report on")
-    max_held_out_turns: int = Field(500, ge=1, description="no more turns than this in either held-out part")
-    val_from: datetime | None = Field(None, description="instead of shares: validation starts here (UTC)")
-    test_from: datetime | None = Field(None, description="instead of shares: the test part starts here (UTC)")
-
-    @field_validator("val_from", "test_from")
-    @classmethod
-    def _as_utc(cls, value: datetime | None) -> datetime | None:
-        """A time without a zone is UTC, as the description says."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-class Train(_Section):
-    """QLoRA; every default's reason is in docs/design.md."""
-
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.05, ge=0, lt=1)
-    learning_rate: float | None = Field(None, gt=0, description="default: 5e-4 below 1 billion parameters, else 2e-4")
-    epochs: int | None = Field(None, ge=1, description="default: 3 below 1,000 owner turns, 2 below 10,000, else 1")
-    batch_tokens: int = Field(1024, ge=64, description="tokens of conversation per optimiser step")
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of the run with a rising learning rate")
-    max_grad_norm: float = Field(1.0, gt=0)
-    evaluations: int = Field(4, ge=1, description="held-out measurements during a run")
-    max_seconds: float | None = Field(None, gt=0, description="stop in time for the run to end within this")
-    seed: int = 0
-
-
-class Reply(_Section):
-    """How the twin samples."""
-
-    temperature: float = Field(0.8, ge=0, description="0 is greedy")
-    top_p: float = Field(0.95, gt=0, le=1)
-    max_tokens: int = Field(120, ge=1)
-    repetition_penalty: float = Field(1.0, ge=1)
-
-
-class Worker(_Section):
-    """When retraining happens by itself."""
-
-    retrain_cron: str = Field("0 4 * * mon", description="minute hour day month weekday, local time")
-    min_new_turns: int = Field(200, ge=1, description="... and only with so many new turns of yours")
-    poll_seconds: float = Field(1.0, gt=0)
-    stale_seconds: float = Field(60.0, gt=0, description="a job without a heartbeat for so long is taken over")
-    max_attempts: int = Field(2, ge=1)
-
-
-class Telegram(_Section):
-    """The bot. Its token is a secret and lives elsewhere: see `twin doctor`."""
-
-    owner_id: int | None = Field(None, description="who may /retrain; default: owner.id")
-    allowed_ids: frozenset[int] = Field(frozenset(), description="who else gets answers")
-    bot_api_url: str | None = Field(None, description="address of a self-hosted Bot API server")
-    bubble_pause_seconds: float = Field(0.8, ge=0, description="between the bubbles of a reply")
-    history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
 
 
 class Settings(BaseSettings):
@@ -252,12 +168,12 @@ def known_keys() -> list[str]:
     return [f"{section}.{key}" for section, kind in _sections().items() for key in kind.model_fields]
 
 
-def _sections() -> dict[str, type[_Section]]:
+def _sections() -> dict[str, type[Section]]:
     """Each section of the file with its class, in the order of the file."""
     return {
         name: field.annotation
         for name, field in Settings.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
     }
 
 

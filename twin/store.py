@@ -1,11 +1,10 @@
-"""The SQLite file: opening it safely, and reading and writing messages.
+"""Messages and dialogs in the SQLite file: read, and written without loss or repetition.
 
 Knows nothing of exports, models or Telegram; jobs, promotions and the bot's tables have rooms of their own.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from twin.errors import StoreError
+from twin.database import open_database
+from twin.dialogs import Dialog, Dialogs
 from twin.messages import Message
-from twin.migrations import migrations
 
-BUSY_TIMEOUT_S = 30.0
-_MESSAGE_COLUMNS = (
+# What a source tells of a message, in the order of a staged row.
+_TOLD = (
     "chat_id",
     "message_id",
     "sent_at",
@@ -35,30 +34,59 @@ _MESSAGE_COLUMNS = (
     "media",
     "media_note",
     "entities",
+    "reactions",
 )
-_CREATE_STAGE = f"create temp table incoming as select {', '.join(_MESSAGE_COLUMNS)} from messages limit 0"  # noqa: S608
-_STAGE = f"insert into temp.incoming values ({', '.join('?' * len(_MESSAGE_COLUMNS))})"  # noqa: S608
+_READ = (*_TOLD, "first_text", "deleted_at")
+_CREATE_STAGE = f"create temp table incoming as select {', '.join(_TOLD)} from messages limit 0"  # noqa: S608
+_STAGE = f"insert into temp.incoming values ({', '.join('?' * len(_TOLD))})"  # noqa: S608
+# How two versions of one message become one row, whichever comes first: the later edit says what it reads, the
+# earliest one what it read first, and what only one of them tells is kept.
+_LATER = "coalesce(excluded.edited_at, 0) > coalesce(messages.edited_at, 0)"
+_EARLIER = "coalesce(excluded.edited_at, 0) < coalesce(messages.edited_at, 0)"
+_SAME_TEXT = "excluded.text = messages.text"
+_BEFORE_FIRST = "coalesce(excluded.edited_at, 0) < coalesce(messages.first_edited_at, messages.edited_at, 0)"
+
+
+def _of_version(name: str) -> str:
+    """Belongs to the text it came with; two sightings of one text complete each other."""
+    return (
+        f"case when {_EARLIER} then messages.{name} when {_LATER} or not {_SAME_TEXT} then excluded.{name}"
+        f" else coalesce(excluded.{name}, messages.{name}) end"
+    )
+
+
+def _of_message(name: str) -> str:
+    """Never changes: whoever tells it is believed, of two the later version."""
+    return (
+        f"case when {_EARLIER} then coalesce(messages.{name}, excluded.{name})"
+        f" else coalesce(excluded.{name}, messages.{name}) end"
+    )
+
+
+def _first(earlier: str, current: str, kept: str) -> str:
+    """Of the earliest version seen, once there was more than one."""
+    return (
+        f"case when {_EARLIER} then case when {_BEFORE_FIRST} then {earlier} else {kept} end"
+        f" when {_LATER} or not {_SAME_TEXT} then coalesce({kept}, {current}) else {kept} end"
+    )
+
+
+_MERGED = {
+    **{name: _of_message(name) for name in ("sent_at", "sender_id", "is_owner")},
+    **{name: _of_message(name) for name in ("reply_to", "forwarded_from", "via_bot", "reactions")},
+    **{name: _of_version(name) for name in ("text", "media", "media_note", "entities")},
+    "edited_at": f"case when {_EARLIER} then messages.edited_at else excluded.edited_at end",
+    "first_text": _first("excluded.text", "messages.text", "messages.first_text"),
+    "first_edited_at": _first(
+        "coalesce(excluded.edited_at, 0)", "coalesce(messages.edited_at, 0)", "messages.first_edited_at"
+    ),
+}
 _UPSERT_STAGED = f"""
-insert into messages ({", ".join(_MESSAGE_COLUMNS)})
-select {", ".join(_MESSAGE_COLUMNS)} from temp.incoming where true order by rowid
-on conflict (chat_id, message_id) do update set
-  {", ".join(f"{name} = excluded.{name}" for name in _MESSAGE_COLUMNS[2:])}
-where coalesce(excluded.edited_at, 0) >= coalesce(messages.edited_at, 0)
-  and ({", ".join(f"messages.{name}" for name in _MESSAGE_COLUMNS[2:])})
-  is not ({", ".join(f"excluded.{name}" for name in _MESSAGE_COLUMNS[2:])})
+insert into messages ({", ".join(_TOLD)})
+select {", ".join(_TOLD)} from temp.incoming where true order by rowid
+on conflict (chat_id, message_id) do update set {", ".join(f"{name} = {rule}" for name, rule in _MERGED.items())}
+where ({", ".join(f"messages.{name}" for name in _MERGED)}) is not ({", ".join(_MERGED.values())})
 """  # noqa: S608 - column names are constants of this module
-
-
-@dataclass(frozen=True, slots=True)
-class Dialog:
-    """One private chat: its id, the other person's name, and counts of what is stored, or came in (times aware UTC)."""
-
-    chat_id: int
-    name: str | None
-    messages: int
-    owner_messages: int
-    first_at: datetime | None
-    last_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,84 +96,6 @@ class Written:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
-
-
-def open_database(path: Path) -> Database:
-    """Open (or create, 0600) the database and bring its schema up to date. One connection a thread.
-
-    Raises:
-        StoreError: it cannot be opened, is damaged, or was written by a newer version of twin.
-    """
-    connection: sqlite3.Connection | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            path.touch(mode=0o600)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
-        _use_wal(connection)
-        connection.execute("pragma synchronous = normal")
-        connection.execute("pragma foreign_keys = on")
-        connection.execute("pragma temp_store = file")  # a staged export may be larger than the memory
-        db = Database(connection)
-        _refuse_newer(path, {migration.name for migration in migrations.applied(db)})
-        if migrations.pending(db):
-            _migrate(db)
-        return db
-    except (sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        raise StoreError(
-            f"The database {path} cannot be opened ({error})",
-            "check the path, its permissions and the free disk space, or restore it from a backup",
-        ) from error
-    except StoreError:
-        if connection is not None:
-            connection.close()
-        raise
-
-
-def is_busy(error: sqlite3.OperationalError) -> bool:
-    """Whether all that is wrong is that another connection writes just now."""
-    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Readers never block writers. SQLite may refuse the change of mode at once while another process makes it
-    (its busy timeout does not count here), so it is asked again."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-            return
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _migrate(db: Database) -> None:
-    """Apply what is pending under the write lock, so that two processes starting at once do it once."""
-    db.conn.execute("begin immediate")
-    try:
-        migrations.apply(db)
-        db.conn.execute("commit")
-    except BaseException:
-        db.rollback()
-        raise
-
-
-def schema_version(db: Database) -> str:
-    """The name of the last migration that the database has seen."""
-    return str(migrations.applied(db)[-1].name)
-
-
-def _refuse_newer(path: Path, applied: set[str]) -> None:
-    known = {migration.name for migration in migrations._migrations}
-    if applied - known:
-        raise StoreError(
-            f"The database {path} was written by a newer version of twin",
-            "upgrade twin, or point TWIN_HOME at another folder",
-        )
 
 
 class Store:
@@ -191,13 +141,23 @@ class Store:
             self.db.rollback()
             raise
 
-    def add_dialog(self, chat_id: int, name: str | None, kind: str = "person") -> None:
-        """Make a dialog known; a later name replaces an earlier one, no name replaces nothing."""
-        self.db.execute(
-            "insert into dialogs (chat_id, name, kind, first_seen_at) values (?, ?, ?, ?) "
-            "on conflict (chat_id) do update set name = coalesce(excluded.name, dialogs.name)",
-            [chat_id, name, kind, int(time.time())],
+    @property
+    def dialog_table(self) -> Dialogs:
+        """The dialogs themselves: names, tags, which of them count."""
+        return Dialogs(self.db)
+
+    def add_dialog(self, chat_id: int, name: str | None, username: str | None = None) -> None:
+        """See `Dialogs.add`."""
+        Dialogs(self.db).add(chat_id, name, username)
+
+    def mark_deleted(self, chat_id: int, message_ids: Iterable[int], at: datetime) -> int:
+        """Mark messages as seen deleted; the rows stay. Returns how many were newly marked."""
+        before = self.db.conn.total_changes
+        self.db.conn.executemany(
+            "update messages set deleted_at = ? where chat_id = ? and message_id = ? and deleted_at is null",
+            [(int(at.timestamp()), chat_id, message_id) for message_id in message_ids],
         )
+        return self.db.conn.total_changes - before
 
     def write_messages(self, messages: Sequence[Message]) -> int:
         """Insert messages, or update rows that differ, all or none: `stage` and `write_staged` in one.
@@ -229,7 +189,8 @@ class Store:
     def write_staged(self) -> int:
         """Insert the staged messages in their order, or update rows that differ; the same again changes nothing.
 
-        What was edited later wins, so that an old export never takes back an edit that a newer one brought.
+        What was edited later wins, so that an old export never takes back an edit that a newer one brought; the text
+        before the first edit is kept, and of two sightings of one version the richer.
         Their dialogs must be known.
 
         Returns:
@@ -255,22 +216,13 @@ class Store:
         )
 
     def dialogs(self) -> list[Dialog]:
-        """Every dialog with its counts, most messages first."""
-        rows = self.db.query(
-            "select d.chat_id, d.name, count(m.message_id) as messages, coalesce(sum(m.is_owner), 0) as owner,"
-            " min(m.sent_at) as first_at, max(m.sent_at) as last_at"
-            " from dialogs d left join messages m using (chat_id)"
-            " group by d.chat_id order by messages desc, d.chat_id"
-        )
-        return [
-            Dialog(r["chat_id"], r["name"], r["messages"], r["owner"], _time(r["first_at"]), _time(r["last_at"]))
-            for r in rows
-        ]
+        """See `Dialogs.all`."""
+        return Dialogs(self.db).all()
 
     def messages(self, chat_id: int) -> list[Message]:
         """One dialog's messages, oldest first."""
         rows = self.db.execute(
-            f"select {', '.join(_MESSAGE_COLUMNS)} from messages"  # noqa: S608 - constants
+            f"select {', '.join(_READ)} from messages"  # noqa: S608 - constants
             " where chat_id = ? order by sent_at, message_id",
             [chat_id],
         )
@@ -311,12 +263,13 @@ def _row(message: Message) -> tuple[Any, ...]:
         message.media,
         message.media_note,
         message.entities,
+        message.reactions,
     )
 
 
 def _message(row: Iterable[Any]) -> Message:
-    chat_id, message_id, sent_at, sender_id, is_owner, text, reply_to, forwarded, via, edited, *media = row
-    kind, note, entities = media
+    chat_id, message_id, sent_at, sender_id, is_owner, text, reply_to, forwarded, via, edited, *more = row
+    kind, note, entities, reactions, first_text, deleted = more
     return Message(
         chat_id=chat_id,
         message_id=message_id,
@@ -331,6 +284,9 @@ def _message(row: Iterable[Any]) -> Message:
         media=kind,
         media_note=note,
         entities=entities,
+        reactions=reactions,
+        first_text=first_text,
+        deleted_at=_time(deleted),
     )
 
 
