@@ -1,6 +1,6 @@
 """Every setting, frozen, with its default: one `twin.toml`, overridden by TWIN_* variables.
 
-The only reader of the environment. Secrets are not settings: see `bot_token`.
+The only reader of the environment. Secrets are not settings: see `secret`.
 """
 
 from __future__ import annotations
@@ -202,24 +202,29 @@ def _did_you_mean(name: str, valid: Any) -> str:
     return f"did you mean {near[0]}" if near else "remove it"
 
 
-def bot_token(settings: Settings) -> str | None:
-    """The bot's token: TWIN_BOT_TOKEN, else systemd's credential `bot-token`, else `bot-token` in the home.
+def secret(settings: Settings, variable: str, name: str) -> str | None:
+    """A secret from where secrets may be: the variable, else systemd's credential `name`, else `name` in the home.
 
     Raises:
         SettingsError: the file in the home can be read by others.
     """
-    if token := os.environ.get(TOKEN_VARIABLE, "").strip():
-        return token
+    if value := os.environ.get(variable, "").strip():
+        return value
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
-        credential = Path(folder) / "bot-token"
+        credential = Path(folder) / name
         if credential.is_file():
             return credential.read_text().strip() or None
-    file = settings.home / "bot-token"
+    file = settings.home / name
     if not file.is_file():
         return None
     if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(f"Others can read {file}", f"run `chmod 600 {file}`")
     return file.read_text().strip() or None
+
+
+def bot_token(settings: Settings) -> str | None:
+    """The bot's token: TWIN_BOT_TOKEN, else `bot-token`; see `secret`."""
+    return secret(settings, TOKEN_VARIABLE, "bot-token")
 
 
 def default_toml() -> str:
@@ -244,7 +249,7 @@ def _toml(value: object) -> str:
             return ""
         case str():
             return f" {json.dumps(value, ensure_ascii=False)}"  # a JSON string is a TOML basic string
-        case frozenset():
-            return f" [{', '.join(map(str, sorted(value)))}]"
+        case frozenset() | tuple():
+            return f" [{', '.join(_toml(part).strip() for part in sorted(value))}]"
         case _:
             return f" {value}"
