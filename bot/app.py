@@ -62,7 +62,7 @@ async def run_bot(
     _quieten_library()
     access = Access(settings)
     check(token)
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         daemon = Daemon(settings, token, build, store, access, rhythm or Rhythm())
         serving = asyncio.create_task(daemon.serve())
         stopping = asyncio.create_task(stop.wait())

@@ -127,7 +127,7 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Finding:
     if not settings.database.exists():
         return Finding("database", False, "nothing stored yet", "run `twin ingest export PATH`")
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         count, mine, schema = store.message_count(), store.owner_messages(), schema_version(store.db)
     seen = f"schema {schema}, {count:,} messages, {mine:,} of yours"
     return Finding("database", mine > 0, seen, "run `twin ingest export PATH`")

@@ -54,7 +54,7 @@ class LocalGenerator:
         Raises:
             ModelError: the base model is missing or does not fit this machine.
         """
-        store = Store.open(settings.database)
+        store = Store.of(settings)
         bare = PromptSpec.of(settings)
         generator = cls(load_base(settings), Registry(settings.adapters, store.db), settings.reply, bare)
         generator._store = store

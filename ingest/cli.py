@@ -46,7 +46,7 @@ def export(path: Path, owner_id: int | None, as_json: bool) -> None:
     file = locate(path)
     with _progress(file) as on_bytes:
         source = DesktopExport.open(file, owner_id, settings.owner.id, on_bytes)
-        with Store.open(settings.database) as store:
+        with Store.of(settings) as store:
             report = bring_in(source, store)
     if as_json:
         echo_json(report_as_json(report))
@@ -58,7 +58,7 @@ def export(path: Path, owner_id: int | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 def status(as_json: bool) -> None:
     """Show what is stored: per dialog its messages, your share, the first and the last."""
-    with Store.open(load_settings().database) as store:
+    with Store.of(load_settings()) as store:
         dialogs = store.dialogs()
     if as_json:
         echo_json({**_totals_as_json(dialogs), "dialogs": [_row_as_json(dialog) for dialog in dialogs]})

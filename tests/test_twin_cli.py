@@ -108,7 +108,7 @@ def test_a_database_that_is_none_is_one_sentence(home: Settings, run_twin: Run) 
     home.database.write_text("not a database, but long enough to be taken for one\n" * 20)
     ran = run_twin("jobs")
     assert ran.code == 2
-    assert "cannot be opened (file is not a database): check the path" in ran.err
+    assert "is encrypted, or is no database: say where its key is" in ran.err
 
 
 def test_what_nobody_foresaw_is_one_sentence_that_quotes_nothing_private(

@@ -42,7 +42,7 @@ def dataset() -> None:
 def dataset_build(as_json: bool) -> None:
     """Write an immutable snapshot of what is stored now."""
     settings = load_settings()
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         snapshot = build(store, settings.dataset, settings.datasets)
     _show_snapshot(snapshot, as_json)
 
@@ -92,7 +92,7 @@ def train(max_seconds: float | None, job_id: int | None, as_json: bool) -> None:
     settings = load_settings()
     if max_seconds is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"max_seconds": max_seconds})})
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         queue = JobQueue(store.db)
         try:
             trained = _train(settings, store, queue, job_id, quiet=as_json)
@@ -239,7 +239,7 @@ def evaluate(version: str | None, samples: int, max_tokens: int, as_json: bool) 
     settings = load_settings()
     from training.comparison import compare, show
 
-    with Store.open(settings.database) as store, _bar() as on_progress:
+    with Store.of(settings) as store, _bar() as on_progress:
         registry = Registry(settings.adapters, store.db)
         result = compare(settings, registry, version, samples=samples, max_tokens=max_tokens, on_progress=on_progress)
     if as_json:

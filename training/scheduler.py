@@ -88,7 +88,7 @@ def queue_if_due(settings: Settings, now: float) -> Job | None:
     Returns:
         the queued job, None when there was no need.
     """
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         queue = JobQueue(store.db)
         newest = newest_trained(Registry(settings.adapters, store.db))
         trained_on = newest.owner_turns if newest else 0
@@ -136,7 +136,7 @@ def _look(settings: Settings) -> None:
 
 def _last_training(settings: Settings) -> datetime | None:
     """When a retraining was last asked for or an adapter made; a failed one counts, or it would be asked for again."""
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         newest = newest_trained(Registry(settings.adapters, store.db))
         asked = [datetime.fromtimestamp(job.created_at, UTC) for job in JobQueue(store.db).latest(1)]
     made = [datetime.fromisoformat(newest.created_at)] if newest else []

@@ -137,6 +137,6 @@ def worker() -> None:
     Ctrl-C or SIGTERM puts a running training back into the queue.
     """
     settings = load_settings()
-    with StopRequest().on_signals() as stop, schedule(settings), Store.open(settings.database) as store:
+    with StopRequest().on_signals() as stop, schedule(settings), Store.of(settings) as store:
         log.info("Ready for jobs")
         Worker(JobQueue(store.db), settings.worker, stop).run()

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "worker": ("training.worker", "worker", "Run queued trainings, and queue them on schedule."),
     "jobs": ("twin.commands", "jobs", "Show the job queue."),
     "bot": ("bot.cli", "bot", "Answer in Telegram."),
+    "database": ("twin.database_cli", "database", "Keep the database encrypted, or make it a plain file again."),
     "up": ("twin.supervisor", "up", "Run worker and bot under one supervisor."),
 }
 

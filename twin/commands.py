@@ -64,7 +64,7 @@ def _write_whole(file: Path, text: str) -> None:
 @contextmanager
 def _registry() -> Iterator[Registry]:
     settings = load_settings()
-    with Store.open(settings.database) as store:
+    with Store.of(settings) as store:
         yield Registry(settings.adapters, store.db)
 
 
@@ -188,7 +188,7 @@ def _print_adapters(rows: list[dict[str, Any]]) -> None:
 @_JSON
 def jobs(limit: int, as_json: bool) -> None:
     """Show the job queue, newest first: who asked for what, and how far it is."""
-    with Store.open(load_settings().database) as store:
+    with Store.of(load_settings()) as store:
         found = JobQueue(store.db).latest(limit)
     if as_json:
         echo_json([asdict(job) for job in found])

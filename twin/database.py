@@ -11,28 +11,29 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from twin.encryption import connect, is_encrypted
 from twin.errors import StoreError
 from twin.migrations import migrations
 
 BUSY_TIMEOUT_S = 30.0
 
 
-def open_database(path: Path) -> Database:
+def open_database(path: Path, key: str | None = None) -> Database:
     """Open (or create, 0600) the database and bring its schema up to date. One connection a thread.
 
+    Args:
+        key: SQLCipher's key or passphrase; None for a plain file.
+
     Raises:
-        StoreError: it cannot be opened, is damaged, or was written by a newer version of twin.
+        StoreError: it cannot be opened, is damaged, was written by a newer version of twin, or is encrypted where a
+            plain one is expected, or the other way round.
     """
     connection: sqlite3.Connection | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             path.touch(mode=0o600)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
-        _use_wal(connection)
-        connection.execute("pragma synchronous = normal")
-        connection.execute("pragma foreign_keys = on")
-        connection.execute("pragma temp_store = file")  # a staged export may be larger than the memory
+        connection = _connect(path, key)
         db = Database(connection)
         _refuse_newer(path, {migration.name for migration in migrations.applied(db)})
         if migrations.pending(db):
@@ -49,6 +50,42 @@ def open_database(path: Path) -> Database:
         if connection is not None:
             connection.close()
         raise
+
+
+def _connect(path: Path, key: str | None) -> sqlite3.Connection:
+    """Again if the file was exchanged meanwhile: `twin database encrypt` puts a new one in its place."""
+    while True:
+        _refuse_other_kind(path, key)
+        file = path.stat().st_ino
+        connection = (
+            sqlite3.connect(path, timeout=BUSY_TIMEOUT_S) if key is None else connect(path, key, BUSY_TIMEOUT_S)
+        )
+        try:
+            _use_wal(connection)
+            connection.execute("pragma synchronous = normal")
+            connection.execute("pragma foreign_keys = on")
+            if key is None:
+                connection.execute("pragma temp_store = file")  # a staged export may be larger than the memory
+            if path.stat().st_ino == file:
+                return connection
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+
+
+def _refuse_other_kind(path: Path, key: str | None) -> None:
+    encrypted = is_encrypted(path)
+    if encrypted and key is None:
+        raise StoreError(
+            f"The database {path} is encrypted, or is no database",
+            "say where its key is with storage.key in twin.toml, or restore it from a backup",
+        )
+    if key is not None and not encrypted and path.stat().st_size:
+        raise StoreError(
+            f"The database {path} is not encrypted yet",
+            'run `twin database encrypt`, or set storage.key = "none" in twin.toml',
+        )
 
 
 def is_busy(error: sqlite3.OperationalError) -> bool:

@@ -94,3 +94,11 @@ class Telegram(Section):
     bot_api_url: str | None = Field(None, description="address of a self-hosted Bot API server")
     bubble_pause_seconds: float = Field(0.8, ge=0, description="between the bubbles of a reply")
     history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
+
+
+class Storage(Section):
+    """Whether the database is encrypted, and where its key is; see `twin database`."""
+
+    key: Literal["none", "keyring", "environment", "file"] = Field(
+        "none", description="none: a plain file; else where SQLCipher's key is (TWIN_DATABASE_KEY, or `database-key`)"
+    )

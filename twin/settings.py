@@ -25,12 +25,13 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from twin.errors import SettingsError
-from twin.sections import Base, DatasetSettings, Owner, Reply, Section, Telegram, Train, Worker
+from twin.sections import Base, DatasetSettings, Owner, Reply, Section, Storage, Telegram, Train, Worker
 
 HOME_VARIABLE = "TWIN_HOME"
 CACHE_VARIABLE = "TWIN_CACHE"
 TOKEN_VARIABLE = "TWIN_BOT_TOKEN"
-_NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE}
+DATABASE_KEY_VARIABLE = "TWIN_DATABASE_KEY"
+_NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE, DATABASE_KEY_VARIABLE}
 _PREFIX = "TWIN_"
 _NESTING = "__"
 
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     reply: Reply = Reply()
     worker: Worker = Worker()
     telegram: Telegram = Telegram()
+    storage: Storage = Storage()
 
     @model_validator(mode="after")
     def _room_for_a_conversation(self) -> Settings:

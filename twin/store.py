@@ -17,7 +17,9 @@ from sqlite_utils import Database
 
 from twin.database import open_database
 from twin.dialogs import Dialog, Dialogs
+from twin.keys import database_key
 from twin.messages import Message
+from twin.settings import Settings
 
 # What a source tells of a message, in the order of a staged row.
 _TOLD = (
@@ -109,8 +111,13 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """See `open_database`."""
+        """A plain database; see `open_database`."""
         return cls(open_database(path))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Store:
+        """The home's database, encrypted or not as the settings say; see `open_database` and `database_key`."""
+        return cls(open_database(settings.database, database_key(settings)))
 
     def __enter__(self) -> Store:
         return self
