@@ -1,4 +1,4 @@
-"""The nouns of a conversation: Message, Bubble, Turn, Peer, Session. All frozen.
+"""The nouns of a conversation: Message, Bubble, Turn, Peer, Session, Conversation. All frozen.
 
 Knows nothing of where messages come from or what is made of them.
 """
@@ -119,14 +119,37 @@ class Session:
         chat_id: the dialog; 0 for rows that were imported or made, which have no times either.
         peer: who is spoken to.
         origin: "telegram" for the owner's own dialogs, else the name of the imported or made set it comes from.
+        previous_at: when the dialog's last message before this session was sent, aware UTC; None when nothing
+            tells. The silence before the first turn is counted from here.
     """
 
     chat_id: int
     turns: tuple[Turn, ...]
     peer: Peer = Peer()
     origin: str = "telegram"
+    previous_at: datetime | None = None
 
     @property
     def supervisable_turns(self) -> int:
         """How many turns teach the twin."""
         return sum(turn.is_supervisable for turn in self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a reply is asked for: what was said, to whom the twin speaks, and when.
+
+    Attributes:
+        turns: oldest first; none asks the owner to open the conversation, and one that ends with the owner's turn
+            asks for what the owner writes next in that turn.
+        peer: who is spoken to.
+        chat_id: the dialog with them, which decides their pseudonym; 0 for nobody in particular.
+        at: the moment of the reply, aware UTC; None when no clock counts.
+        previous_at: when the last message before the first turn was sent, as in a Session.
+    """
+
+    turns: tuple[Turn, ...]
+    peer: Peer = Peer()
+    chat_id: int = 0
+    at: datetime | None = None
+    previous_at: datetime | None = None
