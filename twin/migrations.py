@@ -187,3 +187,42 @@ def m008_forgotten(db: Database) -> None:
         not_null={"chat_id", "before", "forgotten_at"},
     )
     db.table("forgotten").create_index(["chat_id", "before"])
+
+
+@migrations()
+def m012_sets(db: Database) -> None:
+    """Conversations from elsewhere, mixed into training by weight, and what models were asked to make them."""
+    db.table("sets").create(
+        {"name": str, "kind": str, "weight": float, "is_synthetic": int, "added_at": float, "source": str},
+        pk="name",
+        not_null={"kind", "weight", "is_synthetic", "added_at"},
+    )
+    db.table("set_rows").create(
+        {
+            "name": str,
+            "number": int,
+            "turns": str,
+            "system": str,
+            "owner_turns": int,
+            "characters": int,
+            "chats": str,
+        },
+        pk=("name", "number"),
+        not_null={"turns", "owner_turns", "characters"},
+        foreign_keys=[("name", "sets", "name")],
+    )
+    db.table("recipe_answers").create(
+        {
+            "key": str,
+            "recipe": str,
+            "model": str,
+            "answer": str,
+            "ended": str,
+            "prompt_tokens": int,
+            "completion_tokens": int,
+            "asked_at": float,
+            "chats": str,
+        },
+        pk="key",
+        not_null={"recipe", "model", "answer", "asked_at"},
+    )

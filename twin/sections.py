@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 EMBEDDED_MODEL = "gemma3-270m"
+UNNAMED = "the owner"
 
 
 class Section(BaseModel):
@@ -21,7 +22,13 @@ class Owner(Section):
     """Whose twin this is."""
 
     id: int | None = Field(None, description="your Telegram user id; exports that tell it need no setting")
-    name: str = Field("the owner", description="how the bot speaks of you")
+    name: str = Field(UNNAMED, description="how the bot speaks of you")
+    place: str = Field("", description='where you are from, as you answer that ("Lisbon")')
+    occupation: str = Field("", description='what you do, as it stands after "I am" ("a nurse")')
+    about: tuple[str, ...] = Field((), description="short facts about you, each a sentence in your own words")
+    bot_policy: Literal["honest", "deflect"] = Field(
+        "honest", description='"are you a bot?": says so, or evades it; it never claims to be a person'
+    )
 
 
 class Base(Section):
@@ -101,4 +108,17 @@ class Storage(Section):
 
     key: Literal["none", "keyring", "environment", "file"] = Field(
         "none", description="none: a plain file; else where SQLCipher's key is (TWIN_DATABASE_KEY, or `database-key`)"
+    )
+
+
+class Teacher(Section):
+    """A model that helps to make training data, behind any OpenAI-compatible address; its key is a secret."""
+
+    url: str | None = Field(None, description="address of the API, as http://127.0.0.1:8080/v1")
+    model: str | None = Field(None, description="the model's name there")
+    price_in: float | None = Field(None, ge=0, description="what a million prompt tokens cost, in any currency")
+    price_out: float | None = Field(None, ge=0, description="what a million written tokens cost")
+    timeout_seconds: float = Field(120, gt=0, description="for one answer")
+    send_private_data: bool = Field(
+        False, description="true: what you wrote may leave this machine for that address, scrubbed"
     )

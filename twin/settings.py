@@ -25,13 +25,14 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from twin.errors import SettingsError
-from twin.sections import Base, DatasetSettings, Owner, Reply, Section, Storage, Telegram, Train, Worker
+from twin.sections import Base, DatasetSettings, Owner, Reply, Section, Storage, Teacher, Telegram, Train, Worker
 
 HOME_VARIABLE = "TWIN_HOME"
 CACHE_VARIABLE = "TWIN_CACHE"
 TOKEN_VARIABLE = "TWIN_BOT_TOKEN"
 DATABASE_KEY_VARIABLE = "TWIN_DATABASE_KEY"
-_NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE, DATABASE_KEY_VARIABLE}
+TEACHER_KEY_VARIABLE = "TWIN_TEACHER_KEY"
+_NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE, DATABASE_KEY_VARIABLE, TEACHER_KEY_VARIABLE}
 _PREFIX = "TWIN_"
 _NESTING = "__"
 
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     telegram: Telegram = Telegram()
     storage: Storage = Storage()
+    teacher: Teacher = Teacher()
 
     @model_validator(mode="after")
     def _room_for_a_conversation(self) -> Settings:
@@ -229,6 +231,11 @@ def bot_token(settings: Settings) -> str | None:
     return secret(settings, TOKEN_VARIABLE, "bot-token")
 
 
+def teacher_key(settings: Settings) -> str | None:
+    """The key of the teacher's address: TWIN_TEACHER_KEY, else `teacher-key`; see `secret`."""
+    return secret(settings, TEACHER_KEY_VARIABLE, "teacher-key")
+
+
 def default_toml() -> str:
     """A commented `twin.toml` in which every setting stands at its default, switched off."""
     lines = [
@@ -251,6 +258,8 @@ def _toml(value: object) -> str:
             return ""
         case str():
             return f" {json.dumps(value, ensure_ascii=False)}"  # a JSON string is a TOML basic string
+        case bool():
+            return f" {str(value).lower()}"
         case frozenset() | tuple():
             return f" [{', '.join(_toml(part).strip() for part in sorted(value))}]"
         case _:
