@@ -27,7 +27,7 @@ def trained(home, store, tiny_base):
     fill(store)
     settings = home.model_copy(update={"base": Base(model=str(tiny_base())), "reply": GREEDY})
     registry = Registry(settings.adapters, store.db)
-    snapshot = build(store, settings.dataset, settings.datasets)
+    snapshot = build(store, settings)
 
     def run(seed: int = 0, epochs: int = 6):
         how = Train(epochs=epochs, learning_rate=2e-2, batch_tokens=256, seed=seed)

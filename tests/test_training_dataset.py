@@ -13,6 +13,7 @@ from twin.conversations import sessions
 from twin.errors import DatasetError
 from twin.messages import Message
 from twin.sections import DatasetSettings
+from twin.settings import Settings
 from twin.store import Store
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ def talk(store: Store, days: int, chat: int = 7, a_day: int = 6) -> None:
 
 def test_held_out_parts_are_later_than_everything_learned_and_start_with_a_conversation(store, home):
     talk(store, 40)
-    snapshot = build(store, home.dataset, home.datasets)
+    snapshot = build(store, home)
     times = {
         split: [turn.started_at for session in snapshot.sessions(split) for turn in session.turns] for split in SPLITS
     }
@@ -51,45 +52,42 @@ def test_cuts_may_be_set_and_are_the_same_for_every_dialog(store, home):
     talk(store, 10, chat=7)
     talk(store, 10, chat=8)
     chosen = DatasetSettings(val_from=START + timedelta(days=6), test_from=START + timedelta(days=8))
-    counts = build(store, chosen, home.datasets).counts
+    counts = build(store, home.model_copy(update={"dataset": chosen})).counts
     assert [counts[split].sessions for split in SPLITS] == [12, 4, 4]
 
 
 def test_cuts_in_the_wrong_order_are_refused(store, home):
     talk(store, 10)
     with pytest.raises(DatasetError, match="exchange them"):
-        build(
-            store,
-            DatasetSettings(val_from=START + timedelta(days=8), test_from=START + timedelta(days=3)),
-            home.datasets,
-        )
+        wrong = DatasetSettings(val_from=START + timedelta(days=8), test_from=START + timedelta(days=3))
+        build(store, home.model_copy(update={"dataset": wrong}))
 
 
 def test_one_endless_conversation_is_cut_inside(store, home):
     talk(store, 1, a_day=100)
-    counts = build(store, home.dataset, home.datasets).counts
+    counts = build(store, home).counts
     assert [counts[split].supervised_turns for split in SPLITS] == [41, 4, 5]
 
 
 def test_the_same_messages_give_the_same_fingerprint_and_leave_the_snapshot_alone(store, home, tmp_path):
     talk(store, 12)
-    first = build(store, home.dataset, home.datasets)
-    stamp = (first.folder / "sessions.jsonl").stat().st_mtime_ns
-    assert build(store, home.dataset, home.datasets) == first
-    assert (first.folder / "sessions.jsonl").stat().st_mtime_ns == stamp
+    first = build(store, home)
+    stamp = (first.folder / "train.jsonl").stat().st_mtime_ns
+    assert build(store, home) == first
+    assert (first.folder / "train.jsonl").stat().st_mtime_ns == stamp
     with Store.open(tmp_path / "other.db") as other:
         talk(other, 12)
-        assert build(other, home.dataset, tmp_path / "elsewhere").fingerprint == first.fingerprint
+        assert build(other, home.model_copy(update={"home": tmp_path / "elsewhere"})).fingerprint == first.fingerprint
     store.write_messages([message(9999, 12 * 1440, False), message(10000, 12 * 1440 + 1, True)])
-    assert build(store, home.dataset, home.datasets).fingerprint != first.fingerprint
+    assert build(store, home).fingerprint != first.fingerprint
     assert load(home.datasets, first.fingerprint) == first
 
 
 def test_the_newest_snapshot_is_the_one_built_last(store, home):
     talk(store, 12)
-    first = build(store, home.dataset, home.datasets)
+    first = build(store, home)
     talk(store, 14)
-    second = build(store, home.dataset, home.datasets)
+    second = build(store, home)
     assert newest(home.datasets) == second != first
 
 
@@ -97,8 +95,8 @@ def test_an_altered_or_missing_snapshot_is_refused(store, home):
     with pytest.raises(DatasetError, match="No dataset was built yet"):
         newest(home.datasets)
     talk(store, 12)
-    snapshot = build(store, home.dataset, home.datasets)
-    with (snapshot.folder / "sessions.jsonl").open("a") as file:
+    snapshot = build(store, home)
+    with (snapshot.folder / "train.jsonl").open("a") as file:
         file.write("{}\n")
     with pytest.raises(DatasetError, match="was altered"):
         load(home.datasets, snapshot.fingerprint)
@@ -113,7 +111,7 @@ def test_an_altered_or_missing_snapshot_is_refused(store, home):
 def test_too_little_to_learn_from_is_said(store, home, days):
     talk(store, days, a_day=4)
     with pytest.raises(DatasetError, match="too few replies of yours"):
-        build(store, home.dataset, home.datasets)
+        build(store, home)
     assert not home.datasets.exists()
 
 
@@ -127,8 +125,8 @@ def test_media_and_forwards_are_context_but_not_supervised_and_are_counted(store
             message(5004, 3000 * 10 + 3, True, "a forwarded text", forwarded_from="x"),
         ]
     )
-    snapshot = build(store, home.dataset, home.datasets)
-    assert sum(snapshot.owner_turns_not_supervised.values()) == 2
+    snapshot = build(store, home)
+    assert sum(turns.get("not own words", 0) for turns in snapshot.account.turns.values()) == 2
 
 
 spoken = st.lists(
@@ -150,11 +148,11 @@ def test_every_owner_turn_lands_in_exactly_one_part_or_is_counted(tmp_path_facto
         store.add_dialog(7, None)
         store.write_messages(messages)
         try:
-            snapshot = build(store, DatasetSettings(), folder / "datasets")
+            snapshot = build(store, Settings(home=folder))
         except DatasetError:
             return
     shown = [b.text for split in SPLITS for s in snapshot.sessions(split) for t in s.turns for b in t.bubbles]
-    assert len(shown) == len(messages) == snapshot.messages["shown"]
+    assert len(shown) == len(messages) == snapshot.account.messages["shown"]
     latest_learned = max(t.ended_at for s in snapshot.sessions("train") for t in s.turns)
     assert latest_learned < snapshot.cuts.val_from <= snapshot.cuts.test_from
     assert snapshot.counts["train"].supervised_turns and snapshot.counts["val"].supervised_turns

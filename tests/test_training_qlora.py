@@ -41,7 +41,7 @@ def learn(home, store, tiny_base):
             }
         )
         registry = Registry(home.adapters, store.db)
-        snapshot = build(store, chosen.dataset, chosen.datasets)
+        snapshot = build(store, chosen)
         stop = stop or threading.Event()
         done = train(chosen, snapshot, registry, say=lambda _: None, on_progress=on_progress, stop=stop)
         return chosen, registry, done
@@ -65,7 +65,7 @@ def test_the_published_folder_loads_in_bare_peft_and_gives_the_measured_loss(lea
     assert config["r"] == 16 and config["lora_alpha"] == 32 and not config["modules_to_save"]
     base = load_base(settings)
     PeftModel.from_pretrained(base.model, folder).eval()
-    snapshot = build(store, settings.dataset, settings.datasets)
+    snapshot = build(store, settings)
     rows = pack(windows(snapshot.sessions("val"), trained.manifest.prompt, base.tokenizer), 1024)
     with torch.no_grad():
         nats = sum(float(summed_loss(base.model, row, base.device)) for row in rows)

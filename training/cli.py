@@ -1,4 +1,4 @@
-"""The verbs `dataset`, `train` and `eval`.
+"""The verbs `train` and `eval`; `dataset` has rooms of its own.
 
 Knows only how to ask and how to show; torch is imported when a verb needs it.
 """
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 
-from training.dataset import Snapshot, build, load, newest
+import training.stats_cli  # noqa: F401 - registers itself with the group `dataset`, as every module listed here
+from training.dataset import build
+from training.dataset_cli import dataset as dataset
 from twin.console import echo_json
 from twin.errors import TwinError
 from twin.jobs import JobQueue
@@ -30,57 +31,6 @@ if TYPE_CHECKING:
     from training.run import Trained
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-
-
-@click.group()
-def dataset() -> None:
-    """Build and describe the training set."""
-
-
-@dataset.command("build")
-@_JSON
-def dataset_build(as_json: bool) -> None:
-    """Write an immutable snapshot of what is stored now."""
-    settings = load_settings()
-    with Store.of(settings) as store:
-        snapshot = build(store, settings.dataset, settings.datasets)
-    _show_snapshot(snapshot, as_json)
-
-
-@dataset.command("stats")
-@click.argument("fingerprint", required=False)
-@_JSON
-def dataset_stats(fingerprint: str | None, as_json: bool) -> None:
-    """Describe a snapshot, by default the one built last."""
-    settings = load_settings()
-    snapshot = load(settings.datasets, fingerprint) if fingerprint else newest(settings.datasets)
-    _show_snapshot(snapshot, as_json)
-
-
-def _show_snapshot(snapshot: Snapshot, as_json: bool) -> None:
-    if as_json:
-        echo_json(snapshot.as_dict() | {"path": str(snapshot.folder)})
-        return
-    table = Table(title=f"Dataset {snapshot.fingerprint}", title_justify="left")
-    table.add_column("part")
-    for name in ("from", "sessions", "turns", "your replies", "your characters"):
-        table.add_column(name, justify="right")
-    starts = {"train": "", "val": snapshot.cuts.val_from, "test": snapshot.cuts.test_from}
-    for split, counts in snapshot.counts.items():
-        start = starts[split]
-        table.add_row(
-            split,
-            f"{start:%Y-%m-%d %H:%M}" if start else "the start",
-            f"{counts.sessions:,}",
-            f"{counts.turns:,}",
-            f"{counts.supervised_turns:,}",
-            f"{counts.characters:,}",
-        )
-    console = Console()
-    console.print(table)
-    left_out = sum(snapshot.owner_turns_not_supervised.values())
-    console.print(f"Messages with nothing to show (left out): {snapshot.messages.get('empty', 0):,}")
-    console.print(f"Turns of yours that are only forwards or media (context, not supervised): {left_out:,}")
 
 
 @click.command()
@@ -115,7 +65,7 @@ _STOP = threading.Event()
 
 
 def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None, *, quiet: bool) -> Trained:
-    snapshot = build(store, settings.dataset, settings.datasets)
+    snapshot = build(store, settings)
     with _stoppable(_STOP), _live(quiet or job_id is not None) as (say, show):
         say("Importing torch, transformers and peft")
         from training.run import train as run

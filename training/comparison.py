@@ -18,9 +18,9 @@ from rich.table import Table
 from inference.base_model import LoadedBase, load_base
 from inference.generator import TwinReply
 from inference.local import LocalGenerator
-from training.dataset import load
 from training.encode import Row, pack, windows
 from training.evaluate import HeldOut, Question, evenly, held_out_loss, questions
+from training.snapshot import load
 from twin.errors import AdapterError, DatasetError
 from twin.messages import Turn
 from twin.prompt import PromptSpec

@@ -15,11 +15,11 @@ from importlib.metadata import version as library_version
 import torch
 
 from inference.base_model import load_base, locate
-from training.dataset import Snapshot, load
 from training.encode import Row, Window, pack, windows
 from training.evaluate import evenly, held_out_loss
 from training.loss import check_head
 from training.qlora import Progress, Run, default_learning_rate, row_tokens
+from training.snapshot import Snapshot, load
 from twin.errors import AdapterError, DatasetError, TrainingError
 from twin.prompt import PromptSpec
 from twin.registry import Manifest, Registry, new_version

@@ -1,0 +1,296 @@
+"""A training set on disk: sessions by part as JSONL, with a manifest; never changed once written.
+
+Knows nothing of how sessions come about, nor of tokens or models.
+
+    datasets/<fingerprint>/
+      train.jsonl, val.jsonl, test.jsonl   one session a line: {"chat_id", "turns": [{"speaker", "bubbles", ...}], ...}
+      manifest.json                        cuts, counts, and what became of every message and every turn of the owner
+      timing.json                          how fast the owner answers, for human pacing
+
+The fingerprint is the SHA-256 of the cuts and of the three parts: the same messages and settings give the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from training.cuts import SPLITS, Cuts, Split
+from twin.errors import DatasetError
+from twin.messages import Bubble, Peer, Session, Speaker, Turn
+
+_MANIFEST = "manifest.json"
+_TIMING = "timing.json"
+_INCOMING = ".incoming-"
+_TELEGRAM = Session(0, ()).origin
+
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """What one part, or one imported set, holds. `characters` are the owner's supervised ones."""
+
+    sessions: int = 0
+    turns: int = 0
+    supervised_turns: int = 0
+    characters: int = 0
+
+    def plus(self, session: Session) -> SplitCounts:
+        """With one more session."""
+        taught = [turn.characters for turn in session.turns if turn.is_supervisable]
+        return SplitCounts(
+            self.sessions + 1,
+            self.turns + len(session.turns),
+            self.supervised_turns + len(taught),
+            self.characters + sum(taught),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of everything that was stored: the numbers of each mapping add up to all there was.
+
+    Attributes:
+        dialogs: by whether they count: "used", or why they are left out.
+        messages: of all dialogs by what became of them: "shown", or why not.
+        turns: of the owner, by part, then by what became of them: "supervised", or why not.
+        owner_turns: how many turns of the owner were stored when it was built, in all dialogs.
+        sets: what imported and made rows came to, by the set's name; all of them are in the train part.
+        found: secrets found, by label, wherever they stood.
+        scrub: whether what was found was taken out.
+        detectors: version of the rules that looked.
+        language: of the owner, ISO 639-1; placeholders are written in it.
+    """
+
+    dialogs: Counts = field(default_factory=dict)
+    messages: Counts = field(default_factory=dict)
+    turns: dict[str, Counts] = field(default_factory=dict)
+    owner_turns: int = 0
+    sets: dict[str, SplitCounts] = field(default_factory=dict)
+    found: Counts = field(default_factory=dict)
+    scrub: bool = True
+    detectors: str = ""
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A dataset on disk.
+
+    Attributes:
+        fingerprint: 16 hex digits of the SHA-256 of its cuts and sessions.
+        cuts: where its held-out parts begin.
+        counts: by split; what was imported or made is in none of them but in `account.sets`.
+        account: what became of everything that was stored.
+    """
+
+    folder: Path
+    fingerprint: str
+    cuts: Cuts
+    counts: dict[str, SplitCounts]
+    account: Account
+
+    @property
+    def owner_turns(self) -> int:
+        """How many turns of the owner were stored when it was built: what tells whether enough is new since."""
+        return self.account.owner_turns
+
+    @property
+    def timing(self) -> dict[str, Any]:
+        """How fast the owner answers, as it was fitted on the training period; empty when nothing was."""
+        path = self.folder / _TIMING
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return values
+
+    def lines(self, split: Split) -> Iterator[str]:
+        """Its sessions of one part as they are written, in the order of the file."""
+        with (self.folder / f"{split}.jsonl").open(encoding="utf-8", newline="\n") as file:
+            yield from file
+
+    def sessions(self, split: Split) -> Iterator[Session]:
+        """Its sessions of one part: by start, then by chat; imported and made ones last."""
+        for line in self.lines(split):
+            yield read_session(line)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the manifest and for scripts."""
+        return {
+            "fingerprint": self.fingerprint,
+            "cuts": {name: value.isoformat() for name, value in asdict(self.cuts).items()},
+            "counts": {split: asdict(counts) for split, counts in self.counts.items()},
+            **asdict(self.account),
+        }
+
+
+def publish(
+    folder: Path,
+    cuts: Cuts,
+    parts: Mapping[Split, Iterable[Session]],
+    account: Account,
+    timing: Mapping[str, Any] | None = None,
+) -> Snapshot:
+    """Write a snapshot beside the others, by rename; one with the same sessions stays and counts as built now.
+
+    Raises:
+        DatasetError: it cannot be written.
+    """
+    incoming = folder / f"{_INCOMING}{os.getpid()}"
+    try:
+        for leftover in folder.glob(f"{_INCOMING}*"):  # of builds that were killed
+            shutil.rmtree(leftover, ignore_errors=True)
+        incoming.mkdir(parents=True)
+        counts: dict[str, SplitCounts] = {
+            split: _write_part(incoming / f"{split}.jsonl", parts[split]) for split in SPLITS
+        }
+        snapshot = Snapshot(incoming, _fingerprint(incoming, cuts), cuts, counts, account)
+        (incoming / _MANIFEST).write_text(json.dumps(snapshot.as_dict(), indent=2) + "\n", encoding="utf-8")
+        if timing:
+            (incoming / _TIMING).write_text(json.dumps(timing, indent=2) + "\n", encoding="utf-8")
+        target = folder / snapshot.fingerprint
+        if target.exists():
+            for told in (_TIMING, _MANIFEST):  # the same sessions may be told otherwise: other rules, other counts
+                if (incoming / told).exists():
+                    (incoming / told).replace(target / told)
+        else:
+            incoming.rename(target)
+    except OSError as error:
+        raise DatasetError(
+            f"The dataset cannot be written to {folder} ({error.strerror})", "check the permissions and free disk space"
+        ) from error
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+    return load(folder, snapshot.fingerprint)
+
+
+def load(folder: Path, fingerprint: str) -> Snapshot:
+    """Open a snapshot and check it against its fingerprint.
+
+    Raises:
+        DatasetError: there is none, or it was altered.
+    """
+    path = folder / fingerprint
+    rebuild = "delete its folder and run `twin dataset build`"
+    try:
+        values = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        cuts = Cuts(*(datetime.fromisoformat(values["cuts"][name]) for name in ("val_from", "test_from")))
+        snapshot = Snapshot(path, values["fingerprint"], cuts, _read_counts(values["counts"]), _read_account(values))
+        is_whole = _fingerprint(path, cuts) == fingerprint
+    except FileNotFoundError as error:
+        if (path / _MANIFEST).exists():
+            raise DatasetError(f"The dataset {fingerprint} is incomplete", rebuild) from error
+        raise DatasetError(f"There is no dataset {fingerprint!r}", "build one with `twin dataset build`") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"The dataset {fingerprint} is damaged", rebuild) from error
+    if not is_whole:
+        raise DatasetError(f"The dataset {fingerprint} was altered", rebuild)
+    return snapshot
+
+
+def newest(folder: Path) -> Snapshot:
+    """The snapshot that was built last.
+
+    Raises:
+        DatasetError: none was built yet.
+    """
+    manifests = sorted(folder.glob(f"[!.]*/{_MANIFEST}"), key=lambda path: path.stat().st_mtime)
+    if not manifests:
+        raise DatasetError("No dataset was built yet", "run `twin dataset build`")
+    return load(folder, manifests[-1].parent.name)
+
+
+def write_session(session: Session) -> str:
+    """One session as a line of JSON; what is as usual (authored, from Telegram, not withheld) is not spelled out."""
+    values: dict[str, Any] = {"chat_id": session.chat_id}
+    if session.origin != _TELEGRAM:
+        values["origin"] = session.origin
+    if session.peer != Peer():
+        values["peer"] = {"name": session.peer.name, "relation": session.peer.relation}
+    if session.previous_at is not None:
+        values["previous_at"] = session.previous_at.isoformat()
+    values["turns"] = [_write_turn(turn) for turn in session.turns]
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def read_session(line: str) -> Session:
+    """The inverse of `write_session`."""
+    values = json.loads(line)
+    return Session(
+        values["chat_id"],
+        tuple(_read_turn(turn) for turn in values["turns"]),
+        Peer(**values["peer"]) if "peer" in values else Peer(),
+        values.get("origin", _TELEGRAM),
+        _moment(values.get("previous_at")),
+    )
+
+
+def _write_turn(turn: Turn) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "speaker": turn.speaker,
+        "bubbles": [b.text if b.authored else {"text": b.text, "authored": False} for b in turn.bubbles],
+    }
+    if turn.started_at is not None:
+        values["started_at"] = turn.started_at.isoformat()
+    if turn.ended_at is not None:
+        values["ended_at"] = turn.ended_at.isoformat()
+    if turn.withheld is not None:
+        values["withheld"] = turn.withheld
+    return values
+
+
+def _read_turn(values: dict[str, Any]) -> Turn:
+    speaker: Speaker = values["speaker"]
+    return Turn(
+        speaker,
+        tuple(Bubble(part) if isinstance(part, str) else Bubble(**part) for part in values["bubbles"]),
+        _moment(values.get("started_at")),
+        _moment(values.get("ended_at")),
+        values.get("withheld"),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _write_part(path: Path, found: Iterable[Session]) -> SplitCounts:
+    """Write one part; what was imported or made is not counted with the owner's own conversations."""
+    counts = SplitCounts()
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for session in found:
+            file.write(write_session(session))
+            if session.origin == _TELEGRAM:
+                counts = counts.plus(session)
+    return counts
+
+
+def _fingerprint(folder: Path, cuts: Cuts) -> str:
+    digest = hashlib.sha256(f"{cuts.val_from.isoformat()} {cuts.test_from.isoformat()}\n".encode())
+    for split in SPLITS:
+        with (folder / f"{split}.jsonl").open("rb") as file:
+            digest.update(f"{split} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _read_counts(values: dict[str, dict[str, int]]) -> dict[str, SplitCounts]:
+    return {name: SplitCounts(**counts) for name, counts in values.items()}
+
+
+def _read_account(values: dict[str, Any]) -> Account:
+    told = {name: values[name] for name in Account.__dataclass_fields__}
+    return Account(**told | {"sets": _read_counts(told["sets"])})
+
+
+def count(found: Sequence[Session]) -> SplitCounts:
+    """What some sessions hold, wherever they are from."""
+    counts = SplitCounts()
+    for session in found:
+        counts = counts.plus(session)
+    return counts
