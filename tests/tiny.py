@@ -35,7 +35,7 @@ _SHAPE = {
     "max_position_embeddings": 2048,
 }
 FAMILIES = {
-    "gemma3": (Gemma3TextConfig, Gemma3ForCausalLM, {"sliding_window": 512}),
+    "gemma3": (Gemma3TextConfig, Gemma3ForCausalLM, {"sliding_window": 512, "query_pre_attn_scalar": 16}),
     "llama": (LlamaConfig, LlamaForCausalLM, {}),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM, {"tie_word_embeddings": True}),
 }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from twin.console import echo_json
+from twin.console import OpenGroup, echo_json
 from twin.errors import AdapterError, SettingsError
 from twin.jobs import Job, JobQueue
 from twin.registry import Manifest, Registry
@@ -68,9 +68,12 @@ def _registry() -> Iterator[Registry]:
         yield Registry(settings.adapters, store.db)
 
 
-@click.group()
+@click.group(
+    cls=OpenGroup,
+    elsewhere={"merge": "inference.export_cli:merge_command", "gguf": "inference.export_cli:gguf_command"},
+)
 def adapters() -> None:
-    """List, show, promote and roll back adapters: the versions of your twin."""
+    """List, show, promote, roll back and take along adapters: the versions of your twin."""
 
 
 @adapters.command("list")

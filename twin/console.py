@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
@@ -20,3 +21,21 @@ def echo_json(value: Any) -> None:
 def is_interactive() -> bool:
     """Whether somebody sits at a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+class OpenGroup(click.Group):
+    """A group some of whose commands live in rooms above: named as "module:function", imported when asked for."""
+
+    def __init__(self, *args: Any, elsewhere: dict[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._elsewhere = elsewhere or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._elsewhere})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self._elsewhere:
+            return super().get_command(ctx, name)
+        module, _, function = self._elsewhere[name].partition(":")
+        command: click.Command = getattr(import_module(module), function)
+        return command
