@@ -6,6 +6,7 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── SettingsError    twin.toml or a TWIN_* variable is wrong
     ├── StoreError       the database cannot be opened, or is of a newer version
     ├── IngestError      an export cannot be read, or is not one
+    │   └── AccountError ... or the Telegram account: no session, no connection, refused
     ├── DatasetError     there is nothing to learn from, or a snapshot is damaged
     ├── ModelError       the base model is missing, does not fit, or cannot be loaded
     │   └── MemoryTaken  ... because something else holds the memory just now
@@ -45,6 +46,10 @@ class StoreError(TwinError):
 
 class IngestError(TwinError):
     """An export cannot be read, or is not one."""
+
+
+class AccountError(IngestError):
+    """The Telegram account cannot be read: there is no session, no connection, or Telegram refuses."""
 
 
 class DatasetError(TwinError):

@@ -21,6 +21,7 @@ from twin.errors import JobError
 log = logging.getLogger(__name__)
 State = Literal["queued", "running", "done", "failed"]
 RETRAIN = "retrain"
+INGEST = "ingest"
 
 
 @dataclass(frozen=True, slots=True)

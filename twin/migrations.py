@@ -190,6 +190,23 @@ def m008_forgotten(db: Database) -> None:
 
 
 @migrations()
+def m009_cursors(db: Database) -> None:
+    """How far the live account has been read: of a dialog, everything from `oldest_id` to `newest_id` is stored."""
+    db.table("cursors").create(
+        {
+            "chat_id": int,
+            "owner_id": int,
+            "oldest_id": int,
+            "newest_id": int,
+            "is_complete": int,
+            "updated_at": int,
+        },
+        pk="chat_id",
+        not_null={"owner_id", "oldest_id", "newest_id", "is_complete", "updated_at"},
+    )
+
+
+@migrations()
 def m012_sets(db: Database) -> None:
     """Conversations from elsewhere, mixed into training by weight, and what models were asked to make them."""
     db.table("sets").create(

@@ -10,6 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from twin.errors import SettingsError
+from twin.marks import PeerShown, zone
+
 EMBEDDED_MODEL = "gemma3-270m"
 UNNAMED = "the owner"
 
@@ -23,12 +26,25 @@ class Owner(Section):
 
     id: int | None = Field(None, description="your Telegram user id; exports that tell it need no setting")
     name: str = Field(UNNAMED, description="how the bot speaks of you")
+    language: str | None = Field(
+        None, pattern="^[a-z]{2}$", description='what you write in, as "de"; default: found from your messages'
+    )
+    timezone: str = Field("UTC", description='whose hours you live by, as "Europe/Berlin"')
     place: str = Field("", description='where you are from, as you answer that ("Lisbon")')
     occupation: str = Field("", description='what you do, as it stands after "I am" ("a nurse")')
     about: tuple[str, ...] = Field((), description="short facts about you, each a sentence in your own words")
     bot_policy: Literal["honest", "deflect"] = Field(
         "honest", description='"are you a bot?": says so, or evades it; it never claims to be a person'
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            zone(value)
+        except SettingsError as error:
+            raise ValueError(f"{error.problem}; {error.remedy}") from error
+        return value
 
 
 class Base(Section):
@@ -45,6 +61,10 @@ class DatasetSettings(Section):
 
     session_gap_minutes: float = Field(60, gt=0, description="a longer silence starts a new conversation")
     context_tokens: int = Field(1024, ge=128, description="budget of a conversation window, reply included")
+    peer: PeerShown = Field("none", description="which name of the other person the twin is told")
+    relation: bool = Field(False, description="tell it what they are to you, as `twin dialogs tag` says")
+    time_of_day: bool = Field(False, description="tell it the hour of every turn, on the clock of owner.timezone")
+    gaps: bool = Field(False, description="tell it how long nobody had spoken before a turn")
     val_share: float = Field(0.08, gt=0, lt=0.5, description="latest share held out to choose a checkpoint")
     test_share: float = Field(0.10, gt=0, lt=0.5, description="share after that, held out to report on")
     max_held_out_turns: int = Field(500, ge=1, description="no more turns than this in either held-out part")
@@ -83,11 +103,25 @@ class Reply(Section):
     repetition_penalty: float = Field(1.0, ge=1)
 
 
+class Ingest(Section):
+    """What `twin ingest telegram` brings in from the live account, by hand and on schedule."""
+
+    only: frozenset[str] = Field(frozenset(), description="only these dialogs: names, usernames or ids")
+    exclude: frozenset[str] = Field(frozenset(), description="never these dialogs: names, usernames or ids")
+    rescan_days: float = Field(2, ge=0, description="how far back edits and deletions are looked for again")
+
+    @field_validator("only", "exclude", mode="before")
+    @classmethod
+    def _ids_may_be_numbers(cls, value: object) -> object:
+        return [str(part) for part in value] if isinstance(value, (list, tuple, set, frozenset)) else value
+
+
 class Worker(Section):
-    """When retraining happens by itself."""
+    """When retraining and ingest happen by themselves."""
 
     retrain_cron: str = Field("0 4 * * mon", description="minute hour day month weekday, local time")
     min_new_turns: int = Field(200, ge=1, description="... and only with so many new turns of yours")
+    ingest_cron: str = Field("", description="when to run `twin ingest telegram`, in the same form; empty for never")
     poll_seconds: float = Field(1.0, gt=0)
     stale_seconds: float = Field(60.0, gt=0, description="a job without a heartbeat for so long is taken over")
     max_attempts: int = Field(2, ge=1)

@@ -25,14 +25,18 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from twin.errors import SettingsError
-from twin.sections import Base, DatasetSettings, Owner, Reply, Section, Storage, Teacher, Telegram, Train, Worker
+from twin.sections import Base, DatasetSettings, Ingest, Owner, Reply, Section, Storage, Teacher, Telegram, Train, Worker
 
 HOME_VARIABLE = "TWIN_HOME"
 CACHE_VARIABLE = "TWIN_CACHE"
 TOKEN_VARIABLE = "TWIN_BOT_TOKEN"
 DATABASE_KEY_VARIABLE = "TWIN_DATABASE_KEY"
 TEACHER_KEY_VARIABLE = "TWIN_TEACHER_KEY"
+API_ID_VARIABLE = "TWIN_API_ID"
+API_HASH_VARIABLE = "TWIN_API_HASH"
+SESSION_VARIABLE = "TWIN_TELEGRAM_SESSION"
 _NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE, DATABASE_KEY_VARIABLE, TEACHER_KEY_VARIABLE}
+_NOT_SETTINGS |= {API_ID_VARIABLE, API_HASH_VARIABLE, SESSION_VARIABLE}
 _PREFIX = "TWIN_"
 _NESTING = "__"
 
@@ -51,6 +55,7 @@ class Settings(BaseSettings):
     # Where everything lives: from TWIN_HOME alone, never from the file, which lies in it.
     home: Path = Field(default_factory=lambda: default_home(), exclude=True)
     owner: Owner = Owner()
+    ingest: Ingest = Ingest()
     base: Base = Base()
     dataset: DatasetSettings = DatasetSettings()
     train: Train = Train()
