@@ -25,7 +25,19 @@ from pydantic_settings import (
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from twin.errors import SettingsError
-from twin.sections import Base, DatasetSettings, Ingest, Owner, Reply, Section, Storage, Teacher, Telegram, Train, Worker
+from twin.sections import (
+    Base,
+    DatasetSettings,
+    Ingest,
+    Owner,
+    Reply,
+    Section,
+    Storage,
+    Teacher,
+    Telegram,
+    Train,
+    Worker,
+)
 
 HOME_VARIABLE = "TWIN_HOME"
 CACHE_VARIABLE = "TWIN_CACHE"
