@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from ingest.reactions import CUSTOM, PAID, compact
 from ingest.source import Skip
 from twin.messages import Message
 
@@ -34,7 +35,9 @@ _KINDS = {
     "game_title": "game",
     "invoice_information": "invoice",
     "giveaway_information": "giveaway",
+    "giveaway_results": "giveaway",
     "paid_media": "paid_media",
+    "paid_stars_amount": "paid_media",
     "todo_list": "todo_list",
     "file": "file",
 }
@@ -78,6 +81,7 @@ def read_message(raw: Any, chat_id: int, chat_name: str | None, owner_id: int, i
         media=media,
         media_note=None if media is None else _note(raw, media, inexact),
         entities=_entities(raw, text, inexact),
+        reactions=_reactions(raw["reactions"], owner_id, inexact) if "reactions" in raw else None,
     )
 
 
@@ -221,9 +225,31 @@ def _entities(raw: dict[str, Any], text: str, inexact: Counter[str]) -> str | No
     for part, (start, end) in zip(whole, pairwise(ends), strict=True):
         if part.get("type") == "plain":
             continue
-        extras = {key: part[key] for key in part.keys() - {"type", "text"}}
+        extras = {key: part[key] for key in part.keys() - {"type", "text"} if _is_telling(key, part[key])}
         if not isinstance(part.get("type"), str) or not all(isinstance(v, str | int) for v in extras.values()):
             inexact[DETAIL] += 1
             continue
         found.append({"type": part["type"], "offset": start, "length": end - start, **dict(sorted(extras.items()))})
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else None
+
+
+def _is_telling(key: str, value: Any) -> bool:
+    """Whether it says something: for a custom emoji the export often names the file that it left out."""
+    return key != "document_id" or (isinstance(value, str) and value.isdigit())
+
+
+def _reactions(value: Any, owner_id: int, inexact: Counter[str]) -> str | None:
+    """Who of the two reacted: newer exports tell the latest of each emoji, and how many there were."""
+    votes = []
+    for one in value if isinstance(value, list) else [value]:
+        kind = one.get("type") if isinstance(one, dict) else None
+        emoji = one.get("emoji") if kind == "emoji" else {"custom_emoji": CUSTOM, "paid": PAID}.get(str(kind))
+        count = _integer(one.get("count")) if isinstance(one, dict) else None
+        recent = one.get("recent", []) if isinstance(one, dict) else []
+        if not isinstance(emoji, str) or count is None or not isinstance(recent, list):
+            inexact[DETAIL] += 1
+            continue
+        from_ids = [user_id(vote.get("from_id")) for vote in recent if isinstance(vote, dict)]
+        by_owner = owner_id in from_ids or count > 1  # there are only two people
+        votes.append((emoji, by_owner, count > by_owner))
+    return compact(votes)
