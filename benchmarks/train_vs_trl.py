@@ -90,7 +90,9 @@ def prepare(home: Path, replies: int) -> Work:
 
 def pairs_of(session: Any, spec: Any, tokenizer: Any) -> list[tuple[list[int], list[int]]]:
     """One (prompt, completion) a reply; together at most the context budget, oldest turns left out first."""
-    from twin.prompt import encode, encode_prompt, render_turn
+    from twin.messages import Conversation
+    from twin.prompt import encode_prompt, render_turn
+    from twin.tokens import encode
 
     found = []
     for place, turn in enumerate(session.turns):
@@ -98,7 +100,8 @@ def pairs_of(session: Any, spec: Any, tokenizer: Any) -> list[tuple[list[int], l
             (body,) = encode(tokenizer, [render_turn(spec, turn)])
             completion = [token for token, seen in zip(body.ids, body.supervised, strict=True) if seen]
             completion = completion[: spec.context_tokens // 2]
-            found.append((encode_prompt(spec, tokenizer, session.turns[:place], len(completion)), completion))
+            before = Conversation(session.turns[:place])
+            found.append((encode_prompt(spec, tokenizer, before, len(completion)), completion))
     return found
 
 

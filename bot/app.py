@@ -104,7 +104,7 @@ class Daemon:
         self._commands = Commands(
             settings, access, self._history, self._engine, JobQueue(store.db), registry, rhythm, clock
         )
-        self._register(Conversations(settings, self._history, self._engine, rhythm, clock))
+        self._register(Conversations(settings, self._history, store.dialog_table, self._engine, rhythm, clock))
 
     async def serve(self) -> None:
         """Run until cancelled: messages are taken in, and wait, from before the model is loaded.

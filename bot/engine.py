@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from inference.generator import Generator, TwinReply
 from twin.errors import BotError, TwinError
-from twin.messages import Turn
+from twin.messages import Conversation
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -58,8 +58,12 @@ class Engine:
             ) from error
         self._loaded.set()
 
-    async def reply(self, conversation: Sequence[Turn]) -> TwinReply | None:
-        """Answer one conversation, oldest turn first; requests are served in the order they came in.
+    async def reply(self, asked: Callable[[str], Conversation]) -> TwinReply | None:
+        """Answer one conversation; requests are served in the order they came in.
+
+        Args:
+            asked: makes the conversation, given the language (ISO 639-1) in which what answers was taught to read
+                placeholders; called in the generator's thread.
 
         Returns:
             None while no trained version serves: what the bare base model would say are not the owner's words.
@@ -68,7 +72,7 @@ class Engine:
             Exception: whatever the generator raised.
         """
         await self._loaded.wait()
-        return await self._run(lambda: self._reply(conversation))
+        return await self._run(lambda: self._reply(asked))
 
     async def look(self, seconds: float) -> Serving | None:
         """What serves now, after a look for a newly promoted adapter; what was last known if that takes too long."""
@@ -95,11 +99,13 @@ class Engine:
         self._generator = self._build()
         self._look_at(self._generator)
 
-    def _reply(self, conversation: Sequence[Turn]) -> TwinReply | None:
+    def _reply(self, asked: Callable[[str], Conversation]) -> TwinReply | None:
         assert self._generator is not None
         try:
             self._generator.refresh()
-            return None if self._generator.adapter is None else self._generator.reply(conversation)
+            if self._generator.adapter is None:
+                return None
+            return self._generator.reply(asked(self._generator.prompt.language))
         finally:
             self._look_at(self._generator)
 

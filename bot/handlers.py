@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,9 @@ from bot.history import History
 from bot.incoming import as_message
 from bot.pacing import Rhythm, typing
 from inference.generator import TwinReply
-from twin.conversations import bubble
+from twin.conversations import fate, latest_session
+from twin.dialogs import Dialogs
+from twin.messages import Conversation, Message, Peer
 from twin.settings import Settings
 
 APOLOGY = "Sorry, I can't answer right now. Try again in a moment."
@@ -33,16 +35,24 @@ class Conversations:
     """The live chats of the twin.
 
     Args:
+        dialogs: where the owner's own chats with the same people are known by name and relation.
         clock: gives the time as UTC epoch seconds.
     """
 
     def __init__(
-        self, settings: Settings, history: History, engine: Engine, rhythm: Rhythm, clock: Callable[[], float]
+        self,
+        settings: Settings,
+        history: History,
+        dialogs: Dialogs,
+        engine: Engine,
+        rhythm: Rhythm,
+        clock: Callable[[], float],
     ) -> None:
         self._owner = settings.bot_owner
         self._telegram = settings.telegram
         self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
         self._history = history
+        self._dialogs = dialogs
         self._engine = engine
         self._rhythm = rhythm
         self._clock = clock
@@ -51,12 +61,13 @@ class Conversations:
         """Answer one message. Interrupted anywhere and called again, it goes on where it was."""
         message = update.message
         assert message is not None
-        shown = bubble(as_message(message))
-        if shown is None:
+        heard = as_message(message)
+        if fate(heard) != "shown":
             return
-        self._history.hear(update.update_id, message.chat_id, shown.text, message.date.timestamp())
+        self._history.hear(update.update_id, heard)
         if not self._history.planned(update.update_id):
-            reply = await self._generate(context.bot, update.update_id, message.chat_id)
+            name = message.from_user.full_name if message.from_user else None
+            reply = await self._generate(context.bot, update.update_id, message.chat_id, name)
             if isinstance(reply, str):  # the bot's own words, which the twin never said
                 await deliver(partial(context.bot.send_message, message.chat_id, reply), self._rhythm)
                 return
@@ -64,12 +75,13 @@ class Conversations:
             self._history.plan(update.update_id, message.chat_id, bubbles, reply.adapter, self._clock())
         await self._send(context.bot, update.update_id, message.chat_id)
 
-    async def _generate(self, bot: Bot, update_id: int, chat_id: int) -> TwinReply | str:
+    async def _generate(self, bot: Bot, update_id: int, chat_id: int, name: str | None) -> TwinReply | str:
         """The twin's reply, or what to say in its place; why generating failed is logged without what was said."""
-        conversation = self._history.conversation(chat_id, self._telegram.history_messages, self._gap)
+        messages = self._history.messages(chat_id, self._telegram.history_messages)
+        asked = partial(_conversation, messages, self._gap, self._peer(chat_id, name), self._clock())
         try:
             async with typing(bot, chat_id, self._rhythm.typing):
-                reply = await self._engine.reply(conversation)
+                reply = await self._engine.reply(asked)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", update_id, type(error).__name__)
             return APOLOGY
@@ -78,6 +90,11 @@ class Conversations:
         serving = self._engine.serving
         is_owner = chat_id == self._owner  # a private chat has the id of the person in it
         return wording.untrained(serving.refused if serving else None, for_owner=is_owner)
+
+    def _peer(self, chat_id: int, name: str | None) -> Peer:
+        """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""
+        known = self._dialogs.peer(chat_id)
+        return Peer(known.name or name, known.relation)
 
     async def _send(self, bot: Bot, update_id: int, chat_id: int) -> None:
         """Send what is planned and not sent yet, with pauses between bubbles."""
@@ -93,6 +110,13 @@ class Conversations:
                 self._history.drop(planned)
             else:
                 self._history.sent(planned, message.message_id)
+
+
+def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: float, language: str) -> Conversation:
+    """The live conversation, cut and written as the sessions that the twin learned from."""
+    at = datetime.fromtimestamp(now, UTC)
+    session = latest_session(messages, gap, language, peer)
+    return Conversation.of(session, at) if session is not None else Conversation((), peer, at=at)
 
 
 async def log_failure(_: object, context: Any) -> None:

@@ -1,21 +1,20 @@
 """The bot's own chats: what was said since the last reset, and which bubbles still have to be sent.
 
-Knows nothing of Telegram. These rows are never training data.
+Knows nothing of Telegram, or of how a conversation is cut and written. These rows are never training data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
-from twin import conversations
-from twin.messages import Message, Turn
+from twin.messages import Message
 
 _OWNER, _OTHER, _RESET = "owner", "other", "reset"
+_SOMEBODY = "somebody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,23 @@ class History:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def hear(self, update_id: int, chat_id: int, text: str, at: float) -> None:
-        """Store what a human wrote; storing the same update again changes nothing."""
+    def hear(self, update_id: int, message: Message) -> None:
+        """Store what a human sent, as it came; storing the same update again changes nothing."""
         self._db.execute(
-            "insert or ignore into bot_messages (chat_id, speaker, text, sent_at, update_id) values (?, ?, ?, ?, ?)",
-            [chat_id, _OTHER, text, at, update_id],
+            "insert or ignore into bot_messages (chat_id, speaker, text, sent_at, update_id, message_id, reply_to,"
+            " media, media_note, is_forwarded) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                message.chat_id,
+                _OTHER,
+                message.text,
+                message.sent_at.timestamp(),
+                update_id,
+                message.message_id,
+                message.reply_to,
+                message.media,
+                message.media_note,
+                message.forwarded_from is not None,
+            ],
         )
 
     def plan(self, update_id: int, chat_id: int, bubbles: Sequence[str], adapter: str | None, at: float) -> None:
@@ -79,28 +90,32 @@ class History:
             "insert into bot_messages (chat_id, speaker, text, sent_at) values (?, ?, '', ?)", [chat_id, _RESET, at]
         )
 
-    def conversation(self, chat_id: int, limit: int, gap: timedelta) -> tuple[Turn, ...]:
-        """The live conversation as turns, oldest first, made of at most `limit` messages since the last reset.
+    def messages(self, chat_id: int, limit: int) -> list[Message]:
+        """What was said since the last reset, at most the newest `limit` messages, the twin's as the owner's.
 
-        It begins after the last silence longer than `gap`, as the sessions that the twin learned from do.
+        Returns:
+            in the order in which they were handled, which is how they are to be read: a reply may be younger than the
+            next question. Bubbles that are not sent yet have negative ids.
         """
         rows = self._db.execute(
-            "select id, speaker, text, sent_at from (select * from bot_messages where chat_id = :chat and id >"
+            "select coalesce(message_id, -id), speaker, text, sent_at, reply_to, media, media_note, is_forwarded"
+            " from (select * from bot_messages where chat_id = :chat and id >"
             " (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and speaker = 'reset')"
             " order by id desc limit :limit) order by id",
             {"chat": chat_id, "limit": limit},
         )
-        messages = [
+        return [
             Message(
                 chat_id=chat_id,
-                message_id=number,
+                message_id=message_id,
                 sent_at=datetime.fromtimestamp(at, UTC),
                 sender_id=None,
                 is_owner=speaker == _OWNER,
                 text=text,
+                reply_to=reply_to,
+                forwarded_from=_SOMEBODY if is_forwarded else None,
+                media=media,
+                media_note=note,
             )
-            for number, speaker, text, at in rows
+            for message_id, speaker, text, at, reply_to, media, note, is_forwarded in rows
         ]
-        # by id, the order in which things were handled: a reply may be younger than the next question
-        silences = [n for n, (a, b) in enumerate(pairwise(messages), start=1) if b.sent_at - a.sent_at > gap]
-        return conversations.turns(messages[silences[-1] if silences else 0 :])

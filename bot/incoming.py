@@ -42,6 +42,7 @@ def as_message(message: TelegramMessage) -> Message:
         sender_id=message.from_user.id if message.from_user else None,
         is_owner=False,
         text=message.text or message.caption or "",
+        reply_to=message.reply_to_message.message_id if message.reply_to_message else None,
         forwarded_from="somebody" if message.forward_origin else None,
         media=next((name for attribute, name in _MEDIA.items() if getattr(message, attribute)), None),
         media_note=_note(message),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -17,24 +19,33 @@ from rich.markup import escape
 
 from inference.generator import Generator, build_generator
 from twin.console import echo_json, is_interactive
+from twin.conversations import latest_session
 from twin.errors import AdapterError, TwinError
-from twin.messages import Turn
+from twin.marks import who
+from twin.messages import Conversation, Message, Peer, Speaker, Turn
 from twin.settings import load_settings
+from twin.store import Store
 
 _BATCH = 16
 
 
 @click.command()
-def chat() -> None:
+@click.option("--as", "name", metavar="NAME", help="Be the person of this dialog: a name, @username or id.")
+def chat(name: str | None) -> None:
     """Talk to your twin in the terminal; an empty line or Ctrl-D ends it, /reset starts afresh."""
     settings = load_settings()
+    blank = Conversation(())
+    if name is not None:
+        with Store.of(settings) as store:
+            dialog = store.dialog_table.find(name)
+        blank = Conversation((), Peer(dialog.name, dialog.relation), dialog.chat_id)
     console = Console()
     with console.status("Loading your twin"):
         generator = build_generator(settings)
     try:
         _refuse_to_pretend(generator)
-        _greet(console, generator)
-        _converse(console, generator)
+        _greet(console, generator, blank)
+        _converse(console, generator, blank, timedelta(minutes=settings.dataset.session_gap_minutes))
     finally:
         generator.close()
 
@@ -49,15 +60,20 @@ def _refuse_to_pretend(generator: Generator) -> None:
         raise AdapterError("Nothing that was promoted can serve", generator.refused.removesuffix("."))
 
 
-def _greet(console: Console, generator: Generator) -> None:
+def _greet(console: Console, generator: Generator, blank: Conversation) -> None:
     if generator.refused is not None:
         console.print(f"[yellow]{escape(generator.refused)}[/yellow]", highlight=False)
-    who = f"adapter {generator.adapter}" if generator.adapter else "the bare base model: run `twin train` first"
-    console.print(f"[dim]Answers come from {who}. /reset starts afresh, an empty line ends.[/dim]")
+    what = f"adapter {generator.adapter}" if generator.adapter else "the bare base model: run `twin train` first"
+    console.print(f"[dim]Answers come from {what}. /reset starts afresh, an empty line ends.[/dim]")
+    if blank.chat_id:
+        spec = generator.prompt
+        told = who(blank.chat_id, blank.peer, spec.peer, relation=spec.relation)
+        untaught = "It was not taught whom it talks to: set dataset.peer or dataset.relation, and train again."
+        console.print(f"[dim]{escape(f'You are {told}.' if told else untaught)}[/dim]", highlight=False)
 
 
-def _converse(console: Console, generator: Generator) -> None:
-    turns: list[Turn] = []
+def _converse(console: Console, generator: Generator, blank: Conversation, gap: timedelta) -> None:
+    said: list[Message] = []
     while True:
         try:
             text = console.input("[bold]you[/bold]  ") if is_interactive() else next(sys.stdin, "").rstrip("\n")
@@ -67,16 +83,21 @@ def _converse(console: Console, generator: Generator) -> None:
         if not text.strip():
             return
         if text.strip() == "/reset":
-            turns = []
+            said = []
             console.print("[dim]A new conversation.[/dim]")
             continue
-        turns.append(Turn.of("other", [text]))
+        said.append(_message(blank, text, is_owner=False))
+        session = latest_session(said, gap, generator.prompt.language, blank.peer)
         with console.status("[dim]typing …[/dim]"):
-            reply = generator.reply(turns)
+            reply = generator.reply(blank if session is None else Conversation.of(session, said[-1].sent_at))
         for bubble in reply.bubbles or ("…",):
             console.print(f"[bold cyan]twin[/bold cyan] {escape(bubble)}", highlight=False, emoji=False)
-        if reply.bubbles:
-            turns.append(Turn.of("owner", reply.bubbles))
+        said += [_message(blank, bubble, is_owner=True) for bubble in reply.bubbles]
+
+
+def _message(blank: Conversation, text: str, *, is_owner: bool) -> Message:
+    now = datetime.now(UTC)
+    return Message(chat_id=blank.chat_id, message_id=0, sent_at=now, sender_id=None, is_owner=is_owner, text=text)
 
 
 @click.command()
@@ -87,8 +108,10 @@ def reply(version: str | None, bare: bool, seed: int | None) -> None:
     """Answer contexts given as JSON lines on stdin.
 
     A line holds {"messages": [{"role": "user" | "assistant", "content": TEXT}, ...]}, in which "assistant" is
-    you and consecutive messages of one role are bubbles of one turn. Answers come in the same order, a line
-    each: {"bubbles": [...], "adapter": VERSION}.
+    you and consecutive messages of one role are bubbles of one turn; a context that ends with yours is gone on with.
+    It may tell "peer" (a name), "relation", "chat_id" (whose pseudonym counts) and "at" (ISO 8601, with a zone: the
+    moment of the reply); a message may tell "at" too. Answers come in the same order, a line each:
+    {"bubbles": [...], "adapter": VERSION}.
     """
     settings = load_settings()
     lines = list(_contexts(sys.stdin))
@@ -110,28 +133,42 @@ def reply(version: str | None, bare: bool, seed: int | None) -> None:
         generator.close()
 
 
-def _contexts(lines: Iterable[str]) -> Iterator[list[Turn]]:
+def _contexts(lines: Iterable[str]) -> Iterator[Conversation]:
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield _turns(line, number)
+            yield _context(line, number)
 
 
-def _turns(line: str, number: int) -> list[Turn]:
-    """One line of input as turns.
+def _context(line: str, number: int) -> Conversation:
+    """One line of input as a conversation.
 
     Raises:
         TwinError: it is not of the documented form.
     """
     try:
-        said = [(_speaker(message["role"]), _text(message["content"])) for message in json.loads(line)["messages"]]
+        values = json.loads(line)
+        said = [_said(message) for message in values["messages"]]
         if not said:
             raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        peer = Peer(*(_text(values[key]) if values.get(key) is not None else None for key in ("peer", "relation")))
+        return Conversation(_turns(said), peer, _id(values.get("chat_id")), _moment(values.get("at")))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise TwinError(
             f"Line {number} is not a context",
             'write {"messages": [{"role": "user" or "assistant", "content": "..."}]} on one line',
         ) from error
-    return [Turn.of(speaker, [text for _, text in run]) for speaker, run in groupby(said, key=lambda pair: pair[0])]
+
+
+def _said(message: Any) -> tuple[Speaker, str, datetime | None]:
+    return _speaker(message["role"]), _text(message["content"]), _moment(message.get("at"))
+
+
+def _turns(said: Iterable[tuple[Speaker, str, datetime | None]]) -> tuple[Turn, ...]:
+    runs = [(speaker, list(run)) for speaker, run in groupby(said, key=lambda message: message[0])]
+    return tuple(
+        replace(Turn.of(speaker, [text for _, text, _ in run]), started_at=run[0][2], ended_at=run[-1][2])
+        for speaker, run in runs
+    )
 
 
 def _text(content: Any) -> str:
@@ -142,5 +179,22 @@ def _text(content: Any) -> str:
     return content
 
 
-def _speaker(role: str) -> Any:
-    return {"assistant": "owner", "user": "other"}[role]
+def _speaker(role: str) -> Speaker:
+    roles: dict[str, Speaker] = {"assistant": "owner", "user": "other"}
+    return roles[role]
+
+
+def _id(value: Any) -> int:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError
+    return value or 0
+
+
+def _moment(value: Any) -> datetime | None:
+    """Raises ValueError for what is no time, or one without a zone."""
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from twin.messages import Turn
+from twin.messages import Conversation
+from twin.prompt import PromptSpec
 from twin.settings import Settings
 
 
@@ -37,13 +38,17 @@ class Generator(Protocol):
     def refused(self) -> str | None:
         """Why the promoted version does not serve although it should, as one sentence; None when it does."""
 
+    @property
+    def prompt(self) -> PromptSpec:
+        """How what would answer now was taught to read conversations: its placeholders' language, what it is told."""
+
     def refresh(self) -> None:
         """Swap to the promoted adapter if another one serves; a bad one is refused and the old one stays."""
 
-    def reply(self, conversation: Sequence[Turn]) -> TwinReply:
-        """Answer one conversation (oldest turn first); looks for a newly promoted adapter before."""
+    def reply(self, conversation: Conversation) -> TwinReply:
+        """Answer one conversation; looks for a newly promoted adapter before."""
 
-    def replies(self, conversations: Sequence[Sequence[Turn]]) -> list[TwinReply]:
+    def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
         """Answer several conversations, in their order, at least as fast as one by one."""
 
     def close(self) -> None:

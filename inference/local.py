@@ -1,6 +1,6 @@
 """The local engine: transformers + peft, base and adapter in this process.
 
-Knows nothing of chats or users; a conversation comes in as turns, bubbles go out.
+Knows nothing of chats or users; a conversation comes in, bubbles go out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from inference.base_model import BaseTokenizer, LoadedBase, load_base
 from inference.generator import TwinReply
 from twin.errors import AdapterError
-from twin.messages import Turn
+from twin.language import of_owner
+from twin.messages import Conversation
 from twin.prompt import PromptSpec, encode_prompt, read_reply, reply_is_complete
 from twin.registry import Registry
 from twin.sections import Reply
@@ -55,7 +56,7 @@ class LocalGenerator:
             ModelError: the base model is missing or does not fit this machine.
         """
         store = Store.of(settings)
-        bare = PromptSpec.of(settings)
+        bare = PromptSpec.of(settings, of_owner(store.db, settings))
         generator = cls(load_base(settings), Registry(settings.adapters, store.db), settings.reply, bare)
         generator._store = store
         generator.refresh()
@@ -71,6 +72,11 @@ class LocalGenerator:
         """See Generator."""
         promoted = self._registry.current()
         return self._refused.get(promoted) if promoted is not None else None
+
+    @property
+    def prompt(self) -> PromptSpec:
+        """See Generator."""
+        return self._spec
 
     def refresh(self) -> None:
         """See Generator."""
@@ -103,19 +109,19 @@ class LocalGenerator:
         """Make sampling repeatable from here on."""
         torch.manual_seed(seed)
 
-    def reply(self, conversation: Sequence[Turn]) -> TwinReply:
+    def reply(self, conversation: Conversation) -> TwinReply:
         """See Generator."""
         return self.replies([conversation])[0]
 
-    def replies(self, conversations: Sequence[Sequence[Turn]]) -> list[TwinReply]:
+    def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
         """See Generator. Contexts of similar length share a batch; an empty answer is tried again."""
         self.refresh()
         return self.generate(conversations)
 
-    def generate(self, conversations: Sequence[Sequence[Turn]]) -> list[TwinReply]:
+    def generate(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
         """As `replies`, with what serves now."""
         room = min(self._sampling.max_tokens, self._spec.context_tokens // 2)
-        prompts = [encode_prompt(self._spec, self._base.tokenizer, turns, room) for turns in conversations]
+        prompts = [encode_prompt(self._spec, self._base.tokenizer, asked, room) for asked in conversations]
         answers: list[tuple[str, ...]] = [()] * len(prompts)
         for _ in range(1 if self._sampling.temperature == 0 else _ATTEMPTS):
             open_ = sorted((i for i, found in enumerate(answers) if not found), key=lambda i: len(prompts[i]))

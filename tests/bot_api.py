@@ -21,7 +21,8 @@ from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator
 from bot.app import run_bot
 from bot.pacing import Rhythm
 from inference.generator import Generator, TwinReply
-from twin.messages import Turn
+from twin.messages import Conversation
+from twin.prompt import PromptSpec
 from twin.settings import Settings
 
 OWNER, FRIEND, STRANGER = 1001, 2002, 3003
@@ -179,25 +180,29 @@ class Parrot:
     Attributes:
         say: the last turn's bubbles to the reply's.
         adapter: a trained version unless told otherwise.
-        asked: every conversation, as (speaker, bubbles) pairs.
+        prompt: how it would read conversations.
+        asked: every conversation, as (speaker, bubbles) pairs; `conversations` holds them whole.
     """
 
     say: Callable[[Sequence[str]], Sequence[str]] = lambda heard: [f"you said {heard[-1]}"]
     adapter: str | None = "v0"
     refused: str | None = None
+    prompt: PromptSpec = field(default_factory=PromptSpec)
     asked: list[list[tuple[str, list[str]]]] = field(default_factory=list)
+    conversations: list[Conversation] = field(default_factory=list)
     closed: bool = False
 
     def refresh(self) -> None:
         """There is never another adapter."""
 
-    def reply(self, conversation: Sequence[Turn]) -> TwinReply:
+    def reply(self, conversation: Conversation) -> TwinReply:
         """Answer the last turn."""
-        turns = [(turn.speaker, [bubble.text for bubble in turn.bubbles]) for turn in conversation]
+        turns = [(turn.speaker, [bubble.text for bubble in turn.bubbles]) for turn in conversation.turns]
         self.asked.append(turns)
+        self.conversations.append(conversation)
         return TwinReply(tuple(self.say(turns[-1][1])), self.adapter)
 
-    def replies(self, conversations: Sequence[Sequence[Turn]]) -> list[TwinReply]:
+    def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
         """One by one."""
         return [self.reply(conversation) for conversation in conversations]
 

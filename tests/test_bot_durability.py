@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from bot.history import History
 from bot.inbox import KEEP_SECONDS, Inbox, read
 from tests.bot_api import FAST, FRIEND, OWNER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
 from twin.errors import BotError
+from twin.messages import Message
 from twin.store import Store
 
 
@@ -134,21 +135,12 @@ def test_the_ids_of_answered_updates_may_come_again_with_another_bot(tmp_path: P
     with Store.open(tmp_path / "twin.db") as store:
         history = History(store.db)
         for text in ("first bot", "second bot"):
-            history.hear(5, 1, text, 0)
-            history.hear(5, 1, text, 0)
+            heard = Message(1, 9, datetime.fromtimestamp(0, UTC), 1, False, text)
+            history.hear(5, heard)
+            history.hear(5, heard)
             history.plan(5, 1, ["ok"], None, 0)
             history.settle(5)
-        (first, _, second, _) = history.conversation(1, 10, timedelta(hours=1))
-        assert (first.bubbles[0].text, second.bubbles[0].text) == ("first bot", "second bot")
-
-
-def test_a_conversation_starts_afresh_after_a_silence_as_the_sessions_of_training_do(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "twin.db") as store:
-        history = History(store.db)
-        for number, at in enumerate([0.0, 60.0, 60.0 + 3601, 60.0 + 3602]):
-            history.hear(number, 1, f"message {number}", at)
-        (turn,) = history.conversation(1, 10, timedelta(hours=1))
-        assert [bubble.text for bubble in turn.bubbles] == ["message 2", "message 3"]
+        assert [message.text for message in history.messages(1, 10)] == ["first bot", "ok", "second bot", "ok"]
 
 
 def _ends(tmp_path: Path, arrange: Callable[[BotApi], None], token: str = TOKEN) -> BotError:

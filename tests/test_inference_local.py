@@ -13,12 +13,18 @@ from tests.chats import ANSWERS, fill
 from training.dataset import build
 from training.run import train
 from twin.errors import AdapterError
-from twin.messages import Turn
+from twin.messages import Conversation, Turn
 from twin.registry import Registry
 from twin.sections import Base, Reply, Train
 
 GREEDY = Reply(temperature=0, max_tokens=24)
-ASKED = [Turn.of("other", ["are you coming tonight?"])]
+
+
+def asked(*texts: str) -> Conversation:
+    return Conversation((Turn.of("other", texts),))
+
+
+ASKED = asked("are you coming tonight?")
 
 
 @pytest.fixture
@@ -77,8 +83,8 @@ def test_a_trained_twin_answers_in_bubbles_with_the_owners_words(trained, opened
 def test_a_batch_gives_what_single_questions_give(trained, opened):
     settings, _, _ = trained()
     generator = opened(settings)
-    asked = [ASKED, [Turn.of("other", ["hey"])], [Turn.of("other", ["when?", "and where? " * 9])]]
-    assert generator.replies(asked) == [generator.reply(conversation) for conversation in asked]
+    several = [ASKED, asked("hey"), asked("when?", "and where? " * 9), Conversation(())]
+    assert generator.replies(several) == [generator.reply(conversation) for conversation in several]
 
 
 def test_greedy_answers_repeat_and_seeded_samples_too(trained, opened):

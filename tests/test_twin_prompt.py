@@ -9,19 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twin.errors import AdapterError, SettingsError
-from twin.messages import Bubble, Turn
-from twin.prompt import (
-    Encoded,
-    PromptSpec,
-    encode,
-    encode_prompt,
-    read_bubble,
-    read_reply,
-    render_system,
-    render_turn,
-    reply_is_complete,
-    write_bubble,
-)
+from twin.messages import Bubble, Conversation, Turn
+from twin.prompt import PromptSpec, encode_prompt, read_reply, render_head, render_turn, reply_is_complete
+from twin.templates import read_bubble, write_bubble
+from twin.tokens import Encoded, encode
 
 
 class Characters:
@@ -35,7 +26,7 @@ class Characters:
 
 def text_of(turns: Sequence[Turn], spec: PromptSpec | None = None) -> str:
     spec = spec or PromptSpec()
-    return "".join(s.text for s in render_system(spec)) + "".join(s.text for t in turns for s in render_turn(spec, t))
+    return "".join(s.text for s in render_head(spec)) + "".join(s.text for t in turns for s in render_turn(spec, t))
 
 
 CONVERSATION = [
@@ -115,26 +106,28 @@ def test_a_reply_ends_at_the_first_empty_line_after_its_words(text, bubbles_, co
     assert reply_is_complete(PromptSpec(), text) is complete
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["owner", "other"]), bubbles), min_size=1, max_size=6),
-    st.integers(min_value=1, max_value=3),
-)
+def alternating(said: Sequence[list[str]]) -> list[Turn]:
+    """Turns of these bubbles, the last one the other side's."""
+    return [Turn.of("other" if (len(said) - n) % 2 else "owner", texts) for n, texts in enumerate(said)]
+
+
+@given(st.lists(bubbles, max_size=6), st.integers(min_value=1, max_value=3))
 def test_a_prompt_is_a_prefix_of_what_training_saw(said, later):
-    turns = [Turn.of(speaker, texts) for speaker, texts in said]
+    turns = alternating(said)
     answer = Turn.of("owner", ["fine"] * later)
     spec = PromptSpec(context_tokens=100_000)
     trained = list(Characters.bos)
     for body in encode(Characters(), [render_turn(spec, turn) for turn in [*turns, answer]]):
         trained += body.ids
-    prompt = encode_prompt(spec, Characters(), turns, reply_tokens=50)
+    prompt = encode_prompt(spec, Characters(), Conversation(tuple(turns)), reply_tokens=50)
     assert trained[: len(prompt)] == prompt
     assert "".join(map(chr, trained[len(prompt) :])) == "\n".join(["fine"] * later) + "\n\n"
 
 
 @given(st.lists(bubbles, min_size=1, max_size=8), st.integers(min_value=64, max_value=400))
 def test_a_prompt_never_exceeds_its_budget_and_keeps_the_newest_turns(said, budget):
-    turns = [Turn.of("other" if n % 2 else "owner", texts) for n, texts in enumerate(said)]
-    prompt = encode_prompt(PromptSpec(context_tokens=budget), Characters(), turns, reply_tokens=30)
+    turns = alternating(said)
+    prompt = encode_prompt(PromptSpec(context_tokens=budget), Characters(), Conversation(tuple(turns)), 30)
     assert len(prompt) <= budget - 30
     text = "".join(map(chr, prompt[1:]))
     assert text.endswith("Me:\n")
@@ -143,7 +136,8 @@ def test_a_prompt_never_exceeds_its_budget_and_keeps_the_newest_turns(said, budg
 
 
 def test_a_turn_longer_than_the_budget_keeps_its_end():
-    prompt = encode_prompt(PromptSpec(context_tokens=64), Characters(), [Turn.of("other", ["x" * 500 + "end"])], 20)
+    long = Conversation((Turn.of("other", ["x" * 500 + "end"]),))
+    prompt = encode_prompt(PromptSpec(context_tokens=64), Characters(), long, 20)
     assert len(prompt) <= 44 and "".join(map(chr, prompt)).endswith("xend\n\nMe:\n")
 
 

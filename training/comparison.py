@@ -59,7 +59,7 @@ class Comparison:
                 {
                     "context": [
                         {"role": _role(turn), "bubbles": [bubble.text for bubble in turn.bubbles]}
-                        for turn in sample.question.context
+                        for turn in sample.question.conversation.turns
                     ],
                     "real": [bubble.text for bubble in sample.question.answer.bubbles],
                     "base": list(sample.base),
@@ -96,7 +96,7 @@ def compare(
     snapshot = load(settings.datasets, manifest.dataset)
     on_progress("Loading the base model", 0)
     base = load_base(settings)
-    bare = PromptSpec.of(settings)
+    bare = PromptSpec.of(settings, snapshot.account.language)
     generator = LocalGenerator(base, registry, settings.reply, bare)
     test = list(snapshot.sessions("test"))
     rows = pack(evenly(windows(test, manifest.prompt, base.tokenizer), max_tokens), _ROW_TOKENS)
@@ -127,7 +127,7 @@ def _ask(
         base.model, rows, base.device, lambda: on_progress(f"Measuring {name}", 0.8 * next(done) / len(rows))
     )
     on_progress(f"Asking {name}", 0.8)
-    return loss, generator.generate([question.context for question in asked])
+    return loss, generator.generate([question.conversation for question in asked])
 
 
 def show(result: Comparison, console: Console) -> None:
@@ -150,7 +150,7 @@ def show(result: Comparison, console: Console) -> None:
         sides.add_column(name, ratio=1, overflow="fold")
     for sample in result.samples:
         sides.add_row(
-            _context(sample.question.context),
+            _context(sample.question.conversation.turns),
             _bubbles(sample.base),
             _bubbles(sample.twin),
             _bubbles([bubble.text for bubble in sample.question.answer.bubbles]),

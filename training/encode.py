@@ -3,7 +3,7 @@
 Knows nothing of models or of torch.
 
 A session that fits the context budget is one window. A longer one is cut between turns into windows that
-repeat up to a quarter of the budget as unsupervised context (contract 4). Windows are packed into rows
+repeat its head, and up to a quarter of the budget as unsupervised context (contract 4). Windows are packed into rows
 without padding; positions restart with every window, from which the model builds a block-diagonal mask.
 """
 
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from twin.errors import SettingsError
 from twin.messages import Session, Turn
-from twin.prompt import Encoded, PromptSpec, Tokenizer, encode, render_system, render_turn
+from twin.prompt import PromptSpec, render_head, render_turns
+from twin.tokens import Encoded, Tokenizer, encode
 
 _REPEATED_SHARE = 4
 
@@ -69,14 +70,21 @@ def windows(found: Iterable[Session], spec: PromptSpec, tokenizer: Tokenizer) ->
     Raises:
         SettingsError: the system text leaves no room for a conversation.
     """
-    head = _head(spec, tokenizer)
-    if len(head) > spec.context_tokens // 2:
-        raise SettingsError(
-            "base.system takes more than half of dataset.context_tokens", "shorten it, or raise dataset.context_tokens"
-        )
     result: list[Window] = []
     for session in found:
-        bodies = encode(tokenizer, [render_turn(spec, turn) for turn in session.turns])
+        head, *bodies = encode(
+            tokenizer,
+            [
+                render_head(spec, session.peer, session.chat_id),
+                *render_turns(spec, session.turns, session.previous_at),
+            ],
+        )
+        head = Encoded(tuple(tokenizer.bos), (False,) * len(tokenizer.bos)) + head
+        if len(head) > spec.context_tokens // 2:
+            raise SettingsError(
+                "base.system takes more than half of dataset.context_tokens",
+                "shorten it, or raise dataset.context_tokens",
+            )
         result += _cut(head, list(zip(session.turns, bodies, strict=True)), spec.context_tokens)
     return [window for window in result if window.labels]
 
@@ -113,12 +121,6 @@ def _row(content: Sequence[Window]) -> Row:
                 label_at.append(start + place - 1)
                 labels.append(token)
     return Row(ids, positions, label_at, labels, sum(w.turns for w in content), sum(w.characters for w in content))
-
-
-def _head(spec: PromptSpec, tokenizer: Tokenizer) -> Encoded:
-    (system,) = encode(tokenizer, [render_system(spec)])
-    bos = Encoded(tuple(tokenizer.bos), (False,) * len(tokenizer.bos))
-    return bos + system
 
 
 def _cut(head: Encoded, turns: list[tuple[Turn, Encoded]], budget: int) -> list[Window]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from training.encode import Row, Window
 from training.loss import summed_loss
-from twin.messages import Session, Turn
+from twin.messages import Conversation, Session, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +87,33 @@ def evenly(found: Sequence[Window], max_tokens: int) -> list[Window]:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A held-out conversation up to the owner's turn, and what the owner really answered."""
+    """A held-out conversation up to the owner's first own words in a turn, and what they really wrote.
 
-    context: tuple[Turn, ...]
+    Attributes:
+        conversation: ends with the other side's turn, or with what the owner's turn begins with that is not the
+            owner's words: a photo, a quote of what they answer.
+        answer: the rest of the owner's turn.
+    """
+
+    conversation: Conversation
     answer: Turn
 
 
 def questions(found: Iterable[Session], count: int) -> list[Question]:
-    """Held-out contexts that end with the other side's turn, spread evenly over the period."""
+    """Held-out contexts in which the owner answers the other side, spread evenly over the period."""
     every = [
-        Question(session.turns[:place], turn)
+        _question(session, place)
         for session in found
         for place, turn in enumerate(session.turns)
         if place and turn.is_supervisable
     ]
     count = min(count, len(every))
     return [every[int((place + 0.5) * len(every) / count)] for place in range(count)]
+
+
+def _question(session: Session, place: int) -> Question:
+    turn = session.turns[place]
+    own = next(number for number, bubble in enumerate(turn.bubbles) if bubble.authored)
+    begun = (replace(turn, bubbles=turn.bubbles[:own]),) if own else ()
+    before = replace(session, turns=(*session.turns[:place], *begun))
+    return Question(Conversation.of(before, turn.started_at), replace(turn, bubbles=turn.bubbles[own:]))

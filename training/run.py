@@ -77,7 +77,7 @@ def train(
     say(f"Loading the base model {settings.base.model}")
     base = load_base(settings)
     check_head(base.model, base.device)
-    spec = PromptSpec.of(settings).for_tokenizer(base.tokenizer.fingerprint)
+    spec = PromptSpec.of(settings, snapshot.account.language).for_tokenizer(base.tokenizer.fingerprint)
     say("Encoding conversations")
     train_windows = windows(snapshot.sessions("train"), spec, base.tokenizer)
     val_rows = _val_rows(settings, windows(snapshot.sessions("val"), spec, base.tokenizer))

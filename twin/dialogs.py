@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 from twin.errors import StoreError
+from twin.messages import NOBODY, Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,11 @@ class Dialogs:
             raise StoreError("There is no such dialog", "`twin ingest status` lists them")
         ids = ", ".join(str(dialog.chat_id) for dialog in found[:5])
         raise StoreError(f"{len(found)} dialogs are called so", f"give one of their ids: {ids}")
+
+    def peer(self, chat_id: int) -> Peer:
+        """Who is on the other side of a dialog, as far as the owner's messages and tags tell."""
+        row = self._db.execute("select name, relation from dialogs where chat_id = ?", [chat_id]).fetchone()
+        return Peer(*row) if row else NOBODY
 
     def include(self, chat_id: int, is_included: bool) -> None:
         """Let a dialog count, or leave it out from now on; what is stored stays stored."""

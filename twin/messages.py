@@ -54,12 +54,16 @@ class Peer:
     """The other person of a dialog, as far as a prompt may tell.
 
     Attributes:
-        name: a name or pseudonym to be shown; None for nobody in particular.
+        name: what the owner's contacts, or they themselves, call them; None for nobody in particular.
         relation: what they are to the owner ("friend"); None when the owner did not say.
     """
 
     name: str | None = None
     relation: str | None = None
+
+
+NOBODY = Peer()
+"""Nobody in particular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Session:
 
     chat_id: int
     turns: tuple[Turn, ...]
-    peer: Peer = Peer()
+    peer: Peer = NOBODY
     origin: str = "telegram"
     previous_at: datetime | None = None
 
@@ -149,7 +153,12 @@ class Conversation:
     """
 
     turns: tuple[Turn, ...]
-    peer: Peer = Peer()
+    peer: Peer = NOBODY
     chat_id: int = 0
     at: datetime | None = None
     previous_at: datetime | None = None
+
+    @classmethod
+    def of(cls, session: Session, at: datetime | None = None) -> Conversation:
+        """What comes after all of a session."""
+        return cls(session.turns, session.peer, session.chat_id, at, session.previous_at)

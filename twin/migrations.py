@@ -243,3 +243,20 @@ def m012_sets(db: Database) -> None:
         pk="key",
         not_null={"recipe", "model", "answer", "asked_at"},
     )
+
+
+@migrations()
+def m013_derived(db: Database) -> None:
+    """What a build worked out and the next may use again: places of secrets and token ids by hashes, never text.
+    Whoever deletes messages may delete every row of the tables called derived_*."""
+    for table in ("derived_scrub", "derived_tokens"):
+        db.execute(f"create table {table} (key blob primary key, value blob not null) without rowid")
+
+
+@migrations()
+def m014_bot_media(db: Database) -> None:
+    """The bot keeps what came, not how it was shown: placeholders are written when a conversation is read, in the
+    language of the adapter that reads it; and a reply tells what it answers."""
+    messages = db.table("bot_messages")
+    for name, kind in (("reply_to", int), ("media", str), ("media_note", str), ("is_forwarded", int)):
+        messages.add_column(name, kind)

@@ -13,44 +13,25 @@ are always a prefix of the ids that training saw. In the plain template it reads
     yeah, what's up
 
 A line is a bubble, an empty line ends a turn, and a newline *inside* a bubble is written as "↵" (contract 3:
-bubbles survive). Text of a message can therefore never forge the start of another turn.
+bubbles survive). Text of a message can therefore never forge the start of another turn. If the specification says so,
+a line before the first turn tells who is spoken to, "(with Anna, friend)", and a turn's opening when it began and after
+which silence, "Them (21h, after hours):".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Protocol
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any, get_args
 
 from twin.errors import AdapterError, SettingsError
-from twin.messages import Turn
+from twin.marks import PeerShown, when, who, zone
+from twin.messages import NOBODY, Conversation, Peer, Speaker, Turn
 from twin.settings import Settings
-
-LINE_BREAK = "↵"
-_NEWLINES = re.compile(r"[^\S\n]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[^\S\n]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """The frame around turns. `owner`/`other` open a turn, `close` ends it, `bubble_break` stands between."""
-
-    owner: str
-    other: str
-    close: str
-    bubble_break: str = "\n"
-    system: str = "{}\n\n"
-
-
-TEMPLATES = {
-    "plain": Template(owner="Me:\n", other="Them:\n", close="\n\n"),
-    "chatml": Template(
-        owner="<|im_start|>assistant\n",
-        other="<|im_start|>user\n",
-        close="<|im_end|>\n",
-        system="<|im_start|>system\n{}<|im_end|>\n",
-    ),
-}
+from twin.templates import TEMPLATES, Template, read_bubble, write_bubble
+from twin.tokens import Segment, Tokenizer, encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +43,29 @@ class PromptSpec:
         system: text before the first turn, empty for none.
         context_tokens: budget of a whole sequence, reply included, in tokens.
         tokenizer: fingerprint of the tokenizer the adapter was trained with.
+        peer: which name of the other person is told; relation: whether it is told what they are to the owner.
+        time_of_day: whether each turn tells the hour it began; gaps: whether it tells the silence before it.
+        language: of placeholders, as ISO 639-1; timezone: of the hours, by its IANA name.
     """
 
     template: str = "plain"
     system: str = ""
     context_tokens: int = 1024
     tokenizer: str = ""
+    peer: PeerShown = "none"
+    relation: bool = False
+    time_of_day: bool = False
+    gaps: bool = False
+    language: str = "en"
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if self.template not in TEMPLATES:
-            raise SettingsError(
-                f"There is no prompt template called {self.template!r}",
-                f"choose one of {', '.join(TEMPLATES)}",
-            )
+        for name, known in (("template", tuple(TEMPLATES)), ("peer", get_args(PeerShown))):
+            if getattr(self, name) not in known:
+                raise SettingsError(
+                    f"There is no prompt {name} called {getattr(self, name)!r}", f"choose one of {', '.join(known)}"
+                )
+        zone(self.timezone)
 
     @property
     def frame(self) -> Template:
@@ -86,9 +77,24 @@ class PromptSpec:
         return asdict(self)
 
     @classmethod
-    def of(cls, settings: Settings) -> PromptSpec:
-        """What the settings ask for, not yet bound to a tokenizer."""
-        return cls(settings.base.template, settings.base.system, settings.dataset.context_tokens)
+    def of(cls, settings: Settings, language: str = "en") -> PromptSpec:
+        """What the settings ask for, not yet bound to a tokenizer.
+
+        Args:
+            language: the owner's, in which the placeholders of the training set are written.
+        """
+        dataset = settings.dataset
+        return cls(
+            template=settings.base.template,
+            system=settings.base.system,
+            context_tokens=dataset.context_tokens,
+            peer=dataset.peer,
+            relation=dataset.relation,
+            time_of_day=dataset.time_of_day,
+            gaps=dataset.gaps,
+            language=language,
+            timezone=settings.owner.timezone,
+        )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PromptSpec:
@@ -98,7 +104,10 @@ class PromptSpec:
             AdapterError: they were written by another version of the renderer.
         """
         try:
-            return cls(**values)
+            spec = cls(**values)
+            if any(type(getattr(spec, field.name)) is not type(field.default) for field in fields(cls)):
+                raise TypeError
+            return spec
         except (TypeError, SettingsError) as error:
             raise AdapterError(
                 "The adapter's prompt specification is not one this version can render",
@@ -110,61 +119,87 @@ class PromptSpec:
         return replace(self, tokenizer=fingerprint)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of rendered text.
+def render_head(spec: PromptSpec, peer: Peer = NOBODY, chat_id: int = 0) -> list[Segment]:
+    """What stands before the first turn: the system text and who is spoken to; no segment when there is neither."""
+    frame, system = spec.frame, spec.system
+    name = who(chat_id, peer, spec.peer, relation=spec.relation)
+    if not name:
+        return [Segment(f"{frame.head_open}{system}{frame.head_close}", True, False)] if system else []
+    before = f"{system}{frame.head_break}" if system else ""
+    return [
+        Segment(f"{frame.head_open}{before}(with ", True, False),
+        Segment(name, False, False),
+        Segment(f"){frame.head_close}", True, False),
+    ]
 
-    Attributes:
-        text: what to tokenize.
-        is_frame: template text, in which special tokens count; message text never yields special tokens.
-        supervised: whether the loss sees its tokens.
+
+def render_opening(
+    spec: PromptSpec, speaker: Speaker = "owner", at: datetime | None = None, previous_at: datetime | None = None
+) -> Segment:
+    """The frame that opens a turn; a prompt for a reply ends with the owner's.
+
+    Args:
+        at: when the turn begins; previous_at: when the message before it was sent. Both aware; None when unknown.
     """
-
-    text: str
-    is_frame: bool
-    supervised: bool
-
-
-def write_bubble(text: str) -> str:
-    """One bubble as one line of model text: inner newlines become LINE_BREAK."""
-    return _NEWLINES.sub(LINE_BREAK, text.strip())
+    told = when(at, previous_at, time_of_day=spec.time_of_day, gaps=spec.gaps, where=zone(spec.timezone))
+    frame = spec.frame.owner if speaker == "owner" else spec.frame.other
+    return Segment(frame.format(f" ({told})" if told else ""), True, False)
 
 
-def read_bubble(line: str) -> str:
-    """The inverse of `write_bubble` for what a model wrote."""
-    return "\n".join(part.strip() for part in line.split(LINE_BREAK)).strip()
-
-
-def render_system(spec: PromptSpec) -> list[Segment]:
-    """What stands before the first turn: no segment when there is no system text."""
-    return [Segment(spec.frame.system.format(spec.system), True, False)] if spec.system else []
-
-
-def render_opening(spec: PromptSpec, speaker: Literal["owner", "other"] = "owner") -> Segment:
-    """The frame that opens a turn; a prompt for a reply ends with the owner's."""
-    return Segment(spec.frame.owner if speaker == "owner" else spec.frame.other, True, False)
-
-
-def render_turn(spec: PromptSpec, turn: Turn, *, supervise: bool = True) -> list[Segment]:
+def render_turn(
+    spec: PromptSpec, turn: Turn, previous_at: datetime | None = None, *, supervise: bool = True
+) -> list[Segment]:
     """One turn as segments, in reading order.
 
     With `supervise`, the owner's authored bubbles, the breaks after them and the end of the turn are
     supervised; nothing of the other side ever is.
     """
     learns = supervise and turn.is_supervisable
-    segments = [render_opening(spec, turn.speaker)]
+    segments = [render_opening(spec, turn.speaker, turn.started_at, previous_at)]
     for number, bubble in enumerate(turn.bubbles):
         if number:
             previous = turn.bubbles[number - 1].authored
             segments.append(Segment(spec.frame.bubble_break, True, learns and previous))
-        segments.append(Segment(write_bubble(bubble.text), False, learns and bubble.authored))
+        segments.append(Segment(spec.frame.text(write_bubble(bubble.text)), False, learns and bubble.authored))
     segments.append(Segment(spec.frame.close, True, learns and turn.bubbles[-1].authored))
     return segments
 
 
+def render_turns(
+    spec: PromptSpec, turns: Sequence[Turn], previous_at: datetime | None = None, *, supervise: bool = True
+) -> list[list[Segment]]:
+    """Turns that follow one another, oldest first, each as `render_turn` writes it.
+
+    Args:
+        previous_at: when the last message before the first turn was sent.
+    """
+    rendered = []
+    for turn in turns:
+        rendered.append(render_turn(spec, turn, previous_at, supervise=supervise))
+        previous_at = turn.ended_at or turn.started_at
+    return rendered
+
+
+def render_prompt(spec: PromptSpec, conversation: Conversation) -> list[list[Segment]]:
+    """What a reply is written after: the head, each turn, and the opening of the owner's turn.
+
+    When the last turn is the owner's it is left open, so that what follows is its next bubble: a turn after a turn of
+    the same speaker is nothing that training ever saw.
+    """
+    turns, at = conversation.turns, conversation.at
+    head = render_head(spec, conversation.peer, conversation.chat_id)
+    bodies = render_turns(spec, turns, conversation.previous_at, supervise=False)
+    if turns and turns[-1].speaker == "owner":
+        *bodies, last = bodies
+        return [head, *bodies, [*last[:-1], Segment(spec.frame.bubble_break, True, False)]]
+    previous_at = (turns[-1].ended_at or turns[-1].started_at) if turns else conversation.previous_at
+    return [head, *bodies, [render_opening(spec, "owner", at, previous_at)]]
+
+
 def read_reply(spec: PromptSpec, text: str) -> tuple[str, ...]:
     """Generated text to bubbles: everything up to the end of the turn, a bubble a line, empty ones dropped."""
-    body = text.split(spec.frame.close, 1)[0] if spec.frame.close.strip() else _until_blank_line(text)
+    end = spec.frame.close.strip()
+    body = text.split(end, 1)[0] if end else _until_blank_line(text)
     return tuple(bubble for line in body.split(spec.frame.bubble_break) if (bubble := read_bubble(line)))
 
 
@@ -180,85 +215,25 @@ def reply_is_complete(spec: PromptSpec, text: str) -> bool:
     return re.search(r"\n[^\S\n]*\n", text.lstrip("\n")) is not None
 
 
-class Tokenizer(Protocol):
-    """What encoding needs of a tokenizer."""
-
-    @property
-    def bos(self) -> tuple[int, ...]:
-        """Ids that start every sequence: one beginning-of-sequence id, or nothing."""
-
-    def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        """Ids of each text by itself; special tokens spelled out in the text count only if `special`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Token ids and, for each, whether the loss sees it (same length)."""
-
-    ids: tuple[int, ...]
-    supervised: tuple[bool, ...]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __add__(self, other: Encoded) -> Encoded:
-        return Encoded(self.ids + other.ids, self.supervised + other.supervised)
-
-    def __getitem__(self, part: slice) -> Encoded:
-        return Encoded(self.ids[part], self.supervised[part])
-
-    @property
-    def unsupervised(self) -> Encoded:
-        """The same ids as mere context."""
-        return Encoded(self.ids, (False,) * len(self.ids))
-
-
-def encode(tokenizer: Tokenizer, groups: Sequence[Sequence[Segment]]) -> list[Encoded]:
-    """Tokenize groups of segments (a group a turn) in two batched calls; order is kept."""
-    flat = [segment for group in groups for segment in group]
-    ids: list[list[int]] = [[] for _ in flat]
-    for special in (True, False):
-        places = [place for place, segment in enumerate(flat) if segment.is_frame is special]
-        for place, found in zip(places, tokenizer.encode([flat[p].text for p in places], special=special), strict=True):
-            ids[place] = found
-    encoded: list[Encoded] = []
-    place = 0
-    for group in groups:
-        tokens: list[int] = []
-        mask: list[bool] = []
-        for segment in group:
-            tokens += ids[place]
-            mask += [segment.supervised] * len(ids[place])
-            place += 1
-        encoded.append(Encoded(tuple(tokens), tuple(mask)))
-    return encoded
-
-
-def encode_prompt(spec: PromptSpec, tokenizer: Tokenizer, turns: Sequence[Turn], reply_tokens: int) -> list[int]:
+def encode_prompt(spec: PromptSpec, tokenizer: Tokenizer, conversation: Conversation, reply_tokens: int) -> list[int]:
     """The ids after which the owner's reply begins: newest turns that fit, oldest left out first.
 
     Args:
-        turns: the conversation so far, oldest first.
         reply_tokens: how many tokens of the budget to keep free for the reply.
 
     Returns:
         at most `spec.context_tokens - reply_tokens` ids. When even the last turn is too long, its end is kept.
     """
-    head, opening, *bodies = encode(
-        tokenizer,
-        [
-            render_system(spec),
-            [render_opening(spec)],
-            *(render_turn(spec, turn, supervise=False) for turn in turns),
-        ],
-    )
+    head, *bodies, opening = encode(tokenizer, render_prompt(spec, conversation))
     fixed = [*tokenizer.bos, *head.ids]
-    room = spec.context_tokens - reply_tokens - len(fixed) - len(opening)
-    kept: list[int] = []
-    for body in reversed(bodies):
-        if len(kept) + len(body) > room:
-            if not kept:
-                kept = list(body.ids[-max(room, 0) :]) if room > 0 else []
+    most = spec.context_tokens - reply_tokens - len(fixed)
+    kept = list(opening.ids[-most:]) if most > 0 else []
+    room = most - len(opening)
+    for place, body in enumerate(reversed(bodies)):
+        if len(body) > room:
+            if not place and room > 0:
+                kept = [*body.ids[-room:], *kept]
             break
         kept = [*body.ids, *kept]
-    return [*fixed, *kept, *opening.ids]
+        room -= len(body)
+    return [*fixed, *kept]

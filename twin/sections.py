@@ -61,7 +61,7 @@ class DatasetSettings(Section):
 
     session_gap_minutes: float = Field(60, gt=0, description="a longer silence starts a new conversation")
     context_tokens: int = Field(1024, ge=128, description="budget of a conversation window, reply included")
-    peer: PeerShown = Field("none", description="which name of the other person the twin is told")
+    peer: PeerShown = Field("none", description="none, pseudonym or name: whom the twin is told it talks to")
     relation: bool = Field(False, description="tell it what they are to you, as `twin dialogs tag` says")
     time_of_day: bool = Field(False, description="tell it the hour of every turn, on the clock of owner.timezone")
     gaps: bool = Field(False, description="tell it how long nobody had spoken before a turn")
