@@ -57,6 +57,16 @@ def _of_version(name: str) -> str:
     )
 
 
+def _richest(name: str) -> str:
+    """Of one text, the version that tells most: an export drops formatting inside formatting."""
+    length = "(length(coalesce({0}.{1}, '')), coalesce({0}.{1}, ''))"
+    more = f"{length.format('excluded', name)} > {length.format('messages', name)}"
+    return (
+        f"case when {_EARLIER} then messages.{name} when {_LATER} or not {_SAME_TEXT} or {more} then excluded.{name}"
+        f" else messages.{name} end"
+    )
+
+
 def _of_message(name: str) -> str:
     """Never changes: whoever tells it is believed, of two the later version."""
     return (
@@ -76,7 +86,8 @@ def _first(earlier: str, current: str, kept: str) -> str:
 _MERGED = {
     **{name: _of_message(name) for name in ("sent_at", "sender_id", "is_owner")},
     **{name: _of_message(name) for name in ("reply_to", "forwarded_from", "via_bot", "reactions")},
-    **{name: _of_version(name) for name in ("text", "media", "media_note", "entities")},
+    **{name: _of_version(name) for name in ("text", "media", "media_note")},
+    "entities": _richest("entities"),
     "edited_at": f"case when {_EARLIER} then messages.edited_at else excluded.edited_at end",
     "first_text": _first("excluded.text", "messages.text", "messages.first_text"),
     "first_edited_at": _first(
