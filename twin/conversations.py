@@ -101,7 +101,18 @@ def sessions(
     A message that explicitly replies to something older than its session brings that along as a quote: see `turns`.
     Deleted messages are neither shown nor quoted, and count for no silence.
     """
-    return list(_sessions(split_by_silence(_present(messages), gap), language, peer))
+    return list(sessions_of(split_by_silence(_present(messages), gap), language, peer))
+
+
+def sessions_of(runs: Iterable[Sequence[Message]], language: str = "en", peer: Peer = NOBODY) -> Iterator[Session]:
+    """One dialog's runs of messages (oldest first, none deleted) as sessions; one for each that shows anything."""
+    earlier: dict[int, Message] = {}
+    previous_at = None
+    for run in runs:
+        if found := turns(run, language, earlier):
+            yield Session(run[0].chat_id, found, peer, previous_at=previous_at)
+        earlier.update((message.message_id, message) for message in run)
+        previous_at = run[-1].sent_at
 
 
 def latest_session(
@@ -113,7 +124,7 @@ def latest_session(
         messages: of one chat, in the order in which they are to be read, which need not be that of their times:
             a reply may be younger than the next question.
     """
-    return next(reversed(list(_sessions(_cut(_present(messages), gap), language, peer))), None)
+    return next(reversed(list(sessions_of(_cut(_present(messages), gap), language, peer))), None)
 
 
 def _present(messages: Iterable[Message]) -> list[Message]:
@@ -131,13 +142,3 @@ def _cut(ordered: Iterable[Message], gap: timedelta) -> list[list[Message]]:
         runs[-1].append(message)
         ids.add(message.message_id)
     return runs
-
-
-def _sessions(runs: Iterable[Sequence[Message]], language: str, peer: Peer) -> Iterator[Session]:
-    earlier: dict[int, Message] = {}
-    previous_at = None
-    for run in runs:
-        if found := turns(run, language, earlier):
-            yield Session(run[0].chat_id, found, peer, previous_at=previous_at)
-        earlier.update((message.message_id, message) for message in run)
-        previous_at = run[-1].sent_at

@@ -65,6 +65,13 @@ class DatasetSettings(Section):
     relation: bool = Field(False, description="tell it what they are to you, as `twin dialogs tag` says")
     time_of_day: bool = Field(False, description="tell it the hour of every turn, on the clock of owner.timezone")
     gaps: bool = Field(False, description="tell it how long nobody had spoken before a turn")
+    dialog_cap: int | None = Field(None, ge=1, description="learn at most so many turns of one dialog")
+    dialog_temperature: float = Field(
+        1, ge=0, le=1, description="below 1, large dialogs count less; at 0 all have equal shares"
+    )
+    max_repeats: int = Field(
+        100, ge=0, description="learn the same short reply so often, or in 2 % of all; long ones twice; 0: no limit"
+    )
     val_share: float = Field(0.08, gt=0, lt=0.5, description="latest share held out to choose a checkpoint")
     test_share: float = Field(0.10, gt=0, lt=0.5, description="share after that, held out to report on")
     max_held_out_turns: int = Field(500, ge=1, description="no more turns than this in either held-out part")
@@ -76,6 +83,18 @@ class DatasetSettings(Section):
     def _as_utc(cls, value: datetime | None) -> datetime | None:
         """A time without a zone is UTC, as the description says."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Privacy(Section):
+    """What the twin is never to learn."""
+
+    scrub: bool = Field(True, description="take passwords, phone numbers, addresses and the like out of training")
+    words: frozenset[str] = Field(
+        frozenset(), description='a message with one of these is left out; "anna" is no "annabel", "ann*" is both'
+    )
+    people: frozenset[str] = Field(
+        frozenset(), description="the same for these names, and the dialogs with them are left out altogether"
+    )
 
 
 class Train(Section):

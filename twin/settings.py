@@ -30,6 +30,7 @@ from twin.sections import (
     DatasetSettings,
     Ingest,
     Owner,
+    Privacy,
     Reply,
     Section,
     Storage,
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     ingest: Ingest = Ingest()
     base: Base = Base()
     dataset: DatasetSettings = DatasetSettings()
+    privacy: Privacy = Privacy()
     train: Train = Train()
     reply: Reply = Reply()
     worker: Worker = Worker()

@@ -1,0 +1,250 @@
+"""The vault: which secrets were found in the owner's messages, kept so that a reply can be checked for them.
+
+Knows no secret: only keyed HMACs of them (HMAC-SHA-256, RFC 2104, cut to 128 bits), their labels and their lengths.
+
+    vault.json   0600: {"version", "anywhere": [length, ...], "whole": [...], "marked": [...], "entries": {hmac: label}}
+    vault.key    0600: 32 random bytes; without them the HMACs tell nothing, not even by trial
+
+A value is normalised before it is hashed, and a reply in the same way before it is searched, so that letter case,
+spaces, separators and full-width digits make no difference. Whoever has both files can try values one by one, as
+always with short secrets; a copy of the home or of the vault without its key cannot be tried.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from twin.errors import StoreError
+
+VAULT_FILE = "vault.json"
+KEY_FILE = "vault.key"
+_VERSION = 1
+_KEY_BYTES = 32
+_DIGEST_BYTES = 16
+_SHORTEST = 4
+_ANYWHERE_FROM = 8
+_SEED_WORDS = 4
+_PHONE_DIGITS = (9, 7)  # without country and trunk prefixes, and as a neighbour would write it
+_USERINFO = re.compile(r"//([^/@\s]+)@")
+_LOCKED = "delete vault.json and vault.key, then run `twin dataset build`"
+
+
+@dataclass(slots=True)
+class Vault:
+    """The secrets of one home, as HMACs.
+
+    `contains` and `labels` search a text; `add` and `save` belong to whoever rebuilds it.
+    """
+
+    home: Path
+    key: bytes = field(repr=False)
+    entries: dict[str, str] = field(default_factory=dict, repr=False)
+    anywhere: set[int] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
+    marked: set[int] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, home: Path) -> Vault:
+        """The vault of a home as it was last saved; empty before the first build.
+
+        Raises:
+            StoreError: it or its key is damaged, missing beside the other, or can be read by others.
+        """
+        file = home / VAULT_FILE
+        vault = cls(home, _read_key(home, may_make=not file.exists()))
+        if not file.exists():
+            return vault
+        _refuse_open(file)
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            if values["version"] != _VERSION:
+                raise ValueError
+            vault.entries = {str(digest): str(label) for digest, label in values["entries"].items()}
+            vault.anywhere, vault.whole, vault.marked = (set(values[n]) for n in ("anywhere", "whole", "marked"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"The vault {file} is damaged", _LOCKED) from error
+        return vault
+
+    @classmethod
+    @contextmanager
+    def rebuild(cls, home: Path) -> Iterator[Vault]:
+        """A fresh vault with the home's key, saved at the end; on an error the one that is there stays."""
+        vault = cls(home, _read_key(home, may_make=True))
+        yield vault
+        vault.save()
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def add(self, label: str, value: str) -> bool:
+        """Remember a secret; False when it is too short (fewer than 4 characters) to be told from ordinary words."""
+        kept = False
+        for part in _parts(label, value):
+            plain, _ = _squeeze(part)
+            if len(plain) >= _SHORTEST:
+                lengths = self.anywhere if len(plain) >= _ANYWHERE_FROM else self.whole
+            elif len(plain := _without_spaces(part)) >= _SHORTEST:
+                lengths = self.marked
+            else:
+                continue
+            lengths.add(len(plain))
+            self.entries.setdefault(self._digest(plain), label)
+            kept = True
+        return kept
+
+    def contains(self, text: str) -> bool:
+        """Whether any secret stands in the text: see `labels`."""
+        return bool(self.labels(text))
+
+    def labels(self, text: str) -> frozenset[str]:
+        """The labels of the secrets in a text; join the bubbles of a reply, for a secret may be spread over them.
+
+        Secrets of 8 and more letters and digits are found anywhere, shorter ones between word boundaries only. Takes
+        about a microsecond for each character and each length in the vault.
+        """
+        if not self.entries:
+            return frozenset()
+        plain, boundaries = _squeeze(text)
+        found = {
+            self.entries.get(self._digest(plain[start : start + length]))
+            for length in self.anywhere
+            for start in range(len(plain) - length + 1)
+        }
+        found |= {
+            self.entries.get(self._digest(plain[start : start + length]))
+            for length in self.whole
+            for start in range(len(plain) - length + 1)
+            if start in boundaries and start + length in boundaries
+        }
+        bare = _without_spaces(text)
+        found |= {
+            self.entries.get(self._digest(bare[start : start + length]))
+            for length in self.marked
+            for start in range(len(bare) - length + 1)
+        }
+        return frozenset(label for label in found if label is not None)
+
+    def save(self) -> None:
+        """Replace the file, whole or not at all."""
+        values = {
+            "version": _VERSION,
+            "anywhere": sorted(self.anywhere),
+            "whole": sorted(self.whole),
+            "marked": sorted(self.marked),
+            "entries": dict(sorted(self.entries.items())),
+        }
+        incoming = self.home / f".{VAULT_FILE}-{os.getpid()}"
+        try:
+            incoming.unlink(missing_ok=True)
+            _write_new(incoming, (json.dumps(values, indent=1) + "\n").encode())
+            incoming.replace(self.home / VAULT_FILE)
+        except OSError as error:
+            raise StoreError(
+                f"The vault cannot be written to {self.home} ({error.strerror})",
+                "check the permissions and the free disk space",
+            ) from error
+        finally:
+            incoming.unlink(missing_ok=True)
+
+    def _digest(self, plain: str) -> str:
+        return hmac.digest(self.key, plain.encode("utf-8", "surrogatepass"), "sha256")[:_DIGEST_BYTES].hex()
+
+
+def _parts(label: str, value: str) -> Iterator[str]:
+    """What is remembered of a secret: all of it, and those parts that give it away by themselves."""
+    match label:
+        case "PHONE":
+            digits, _ = _squeeze("".join(c for c in value if c.isdigit()))
+            for count in _PHONE_DIGITS if len(digits) > _PHONE_DIGITS[-1] else (len(digits),):
+                yield digits[-count:]
+            return
+        case "SEED":
+            words = value.split()
+            for start in range(len(words) - _SEED_WORDS + 1):
+                yield " ".join(words[start : start + _SEED_WORDS])
+        case "PRIVATE_KEY":
+            yield from (line for line in value.splitlines() if len(line) >= 32)
+        case "CRED_URL":
+            if userinfo := _USERINFO.search(value):
+                yield userinfo[1].partition(":")[2] or userinfo[1]
+    yield value
+
+
+def _squeeze(text: str) -> tuple[str, frozenset[int]]:
+    """A text's letters and digits alone, in lower case, and the places between them where a word ends or begins."""
+    plain: list[str] = []
+    boundaries = {0}
+    kind_before = ""
+    for char in unicodedata.normalize("NFKC", text).casefold():
+        kind = _kind(char)
+        if kind != kind_before or kind == "ideograph":
+            boundaries.add(len(plain))
+        if kind:
+            plain.append(str(unicodedata.digit(char)) if kind == "digit" else char)
+        kind_before = kind
+    boundaries.add(len(plain))
+    return "".join(plain), frozenset(boundaries)
+
+
+def _kind(char: str) -> str:
+    """ "" for what is neither letter nor digit: it parts words and is dropped."""
+    if not char.isalnum():
+        return ""
+    if char.isdecimal():
+        return "digit"
+    return "ideograph" if char >= "\u2e80" and unicodedata.category(char) == "Lo" else "letter"
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _read_key(home: Path, *, may_make: bool) -> bytes:
+    file = home / KEY_FILE
+    try:
+        if may_make and not file.exists():
+            _make_key(file)
+        _refuse_open(file)
+        key = file.read_bytes()
+    except FileNotFoundError as error:
+        raise StoreError(f"The key of the vault is missing ({file})", _LOCKED) from error
+    except OSError as error:
+        raise StoreError(f"The key of the vault cannot be read ({error.strerror})", "check its permissions") from error
+    if len(key) != _KEY_BYTES:
+        raise StoreError(f"The key of the vault is damaged ({file})", _LOCKED)
+    return key
+
+
+def _make_key(file: Path) -> None:
+    """Linked into place when it is whole: of two processes that make one at once, both read the first."""
+    incoming = file.with_name(f".{file.name}-{os.getpid()}")
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        _write_new(incoming, secrets.token_bytes(_KEY_BYTES))
+        with suppress(FileExistsError):
+            os.link(incoming, file)
+    finally:
+        incoming.unlink(missing_ok=True)
+
+
+def _refuse_open(file: Path) -> None:
+    if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise StoreError(f"Others can read {file}", f"run `chmod 600 {file}`")
+
+
+def _write_new(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
