@@ -287,7 +287,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     file = tmp_path / "twin.db"
     file.write_text("a shopping list, and quite a long one at that\n" * 40)
     before = file.read_bytes()
-    with pytest.raises(StoreError, match=r"cannot be opened \(file is not a database\): check the path"):
+    with pytest.raises(StoreError, match="is encrypted, or is no database: say where its key is"):
         Store.open(file)
     assert file.read_bytes() == before
 

@@ -26,9 +26,10 @@ class Message:
         media_note: what a placeholder can tell: a sticker's emoji, a length in seconds.
         entities: Telegram's formatting entities as compact JSON, None when all is plain.
         reactions: compact JSON, a list of {"emoji", "by_owner", "by_other"} sorted by emoji; None when there are none.
-        first_text: what it said before its first edit that was seen; None when no other text is known. Kept by the
-            store: sources leave it alone.
-        deleted_at: when it was seen to be deleted, aware UTC; kept by the store too.
+        first_text: what it said before its first edit that was seen; None when no other text is known. The store works
+            it out: of sources only our own exports tell it.
+        deleted_at: when it was seen to be deleted, aware UTC; as `first_text`.
+        first_edited_at: when `first_text` itself had been edited; None when it was as it was sent.
     """
 
     chat_id: int
@@ -47,6 +48,7 @@ class Message:
     reactions: str | None = None
     first_text: str | None = None
     deleted_at: datetime | None = None
+    first_edited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Knows nothing of exports, models or Telegram; jobs, promotions and the bot's tab
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,88 +19,11 @@ from sqlite_utils import Database
 from twin.database import open_database
 from twin.dialogs import Dialog, Dialogs
 from twin.keys import database_key
+from twin.merging import CREATE_STAGE, DROP_FORGOTTEN, STAGE, TOLD, UPSERT_STAGED
 from twin.messages import Message
 from twin.settings import Settings
 
-# What a source tells of a message, in the order of a staged row.
-_TOLD = (
-    "chat_id",
-    "message_id",
-    "sent_at",
-    "sender_id",
-    "is_owner",
-    "text",
-    "reply_to",
-    "forwarded_from",
-    "via_bot",
-    "edited_at",
-    "media",
-    "media_note",
-    "entities",
-    "reactions",
-)
-_READ = (*_TOLD, "first_text", "deleted_at")
-_CREATE_STAGE = f"create temp table incoming as select {', '.join(_TOLD)} from messages limit 0"  # noqa: S608
-_STAGE = f"insert into temp.incoming values ({', '.join('?' * len(_TOLD))})"  # noqa: S608
-# How two versions of one message become one row, whichever comes first: the later edit says what it reads, the
-# earliest one what it read first, and what only one of them tells is kept.
-_LATER = "coalesce(excluded.edited_at, 0) > coalesce(messages.edited_at, 0)"
-_EARLIER = "coalesce(excluded.edited_at, 0) < coalesce(messages.edited_at, 0)"
-_SAME_TEXT = "excluded.text = messages.text"
-_BEFORE_FIRST = "coalesce(excluded.edited_at, 0) < coalesce(messages.first_edited_at, messages.edited_at, 0)"
-
-
-def _of_version(name: str) -> str:
-    """Belongs to the text it came with; two sightings of one text complete each other."""
-    return (
-        f"case when {_EARLIER} then messages.{name} when {_LATER} or not {_SAME_TEXT} then excluded.{name}"
-        f" else coalesce(excluded.{name}, messages.{name}) end"
-    )
-
-
-def _richest(name: str) -> str:
-    """Of one text, the version that tells most: an export drops formatting inside formatting."""
-    length = "(length(coalesce({0}.{1}, '')), coalesce({0}.{1}, ''))"
-    more = f"{length.format('excluded', name)} > {length.format('messages', name)}"
-    return (
-        f"case when {_EARLIER} then messages.{name} when {_LATER} or not {_SAME_TEXT} or {more} then excluded.{name}"
-        f" else messages.{name} end"
-    )
-
-
-def _of_message(name: str) -> str:
-    """Never changes: whoever tells it is believed, of two the later version."""
-    return (
-        f"case when {_EARLIER} then coalesce(messages.{name}, excluded.{name})"
-        f" else coalesce(excluded.{name}, messages.{name}) end"
-    )
-
-
-def _first(earlier: str, current: str, kept: str) -> str:
-    """Of the earliest version seen, once there was more than one."""
-    return (
-        f"case when {_EARLIER} then case when {_BEFORE_FIRST} then {earlier} else {kept} end"
-        f" when {_LATER} or not {_SAME_TEXT} then coalesce({kept}, {current}) else {kept} end"
-    )
-
-
-_MERGED = {
-    **{name: _of_message(name) for name in ("sent_at", "sender_id", "is_owner")},
-    **{name: _of_message(name) for name in ("reply_to", "forwarded_from", "via_bot", "reactions")},
-    **{name: _of_version(name) for name in ("text", "media", "media_note")},
-    "entities": _richest("entities"),
-    "edited_at": f"case when {_EARLIER} then messages.edited_at else excluded.edited_at end",
-    "first_text": _first("excluded.text", "messages.text", "messages.first_text"),
-    "first_edited_at": _first(
-        "coalesce(excluded.edited_at, 0)", "coalesce(messages.edited_at, 0)", "messages.first_edited_at"
-    ),
-}
-_UPSERT_STAGED = f"""
-insert into messages ({", ".join(_TOLD)})
-select {", ".join(_TOLD)} from temp.incoming where true order by rowid
-on conflict (chat_id, message_id) do update set {", ".join(f"{name} = {rule}" for name, rule in _MERGED.items())}
-where ({", ".join(f"messages.{name}" for name in _MERGED)}) is not ({", ".join(_MERGED.values())})
-"""  # noqa: S608 - column names are constants of this module
+_FAR = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +94,11 @@ class Store:
 
     def mark_deleted(self, chat_id: int, message_ids: Iterable[int], at: datetime) -> int:
         """Mark messages as seen deleted; the rows stay. Returns how many were newly marked."""
-        before = self.db.conn.total_changes
-        self.db.conn.executemany(
+        cursor = self.db.conn.executemany(
             "update messages set deleted_at = ? where chat_id = ? and message_id = ? and deleted_at is null",
             [(int(at.timestamp()), chat_id, message_id) for message_id in message_ids],
         )
-        return self.db.conn.total_changes - before
+        return int(cursor.rowcount)
 
     def write_messages(self, messages: Sequence[Message]) -> int:
         """Insert messages, or update rows that differ, all or none: `stage` and `write_staged` in one.
@@ -193,7 +116,7 @@ class Store:
 
         However long that takes, the database is not locked, and other connections may write.
         """
-        self.db.execute(_CREATE_STAGE)
+        self.db.execute(CREATE_STAGE)
         try:
             yield
         finally:
@@ -202,22 +125,28 @@ class Store:
     def stage(self, messages: Sequence[Message]) -> None:
         """Put messages with those that `write_staged` will write."""
         with self.db.atomic():  # not `self.atomic`, which locks the database
-            self.db.conn.executemany(_STAGE, [_row(message) for message in messages])
+            self.db.conn.executemany(STAGE, [_row(message) for message in messages])
+
+    def leave_out_forgotten(self) -> int:
+        """Drop from the stage what the owner wanted forgotten; `write_staged` does it in any case.
+
+        Call it within the transaction of `write_staged`, to tell how many messages are left out for that reason.
+        """
+        return int(self.db.conn.execute(DROP_FORGOTTEN).rowcount)
 
     def write_staged(self) -> int:
         """Insert the staged messages in their order, or update rows that differ; the same again changes nothing.
 
         What was edited later wins, so that an old export never takes back an edit that a newer one brought; the text
-        before the first edit is kept, and of two sightings of one version the richer.
-        Their dialogs must be known.
+        before the first edit is kept, and of two sightings of one version the richer. What the owner wanted forgotten
+        stays forgotten. The messages' dialogs must be known.
 
         Returns:
             how many rows were inserted or changed.
         """
-        before = self.db.conn.total_changes
         with self.atomic():
-            self.db.conn.execute(_UPSERT_STAGED)
-        return self.db.conn.total_changes - before
+            self.leave_out_forgotten()
+            return int(self.db.conn.execute(UPSERT_STAGED).rowcount)  # not `total_changes`, which counts triggers
 
     def record_ingest(self, source: str, owner_id: int, written: Written, skipped: Mapping[str, int]) -> None:
         """Keep the account of one finished ingest run."""
@@ -239,12 +168,18 @@ class Store:
 
     def messages(self, chat_id: int) -> list[Message]:
         """One dialog's messages, oldest first."""
-        rows = self.db.execute(
-            f"select {', '.join(_READ)} from messages"  # noqa: S608 - constants
-            " where chat_id = ? order by sent_at, message_id",
-            [chat_id],
+        return list(self.each_message(chat_id))
+
+    def each_message(
+        self, chat_id: int, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Message]:
+        """One dialog's messages, oldest first and one at a time: from `since` on, and before `until`."""
+        rows = self.db.conn.execute(
+            f"select {', '.join(TOLD)} from messages"  # noqa: S608 - constants
+            " where chat_id = ? and sent_at >= ? and sent_at < ? order by sent_at, message_id",
+            [chat_id, *time_range(since, until)],
         )
-        return [_message(row) for row in rows]
+        return map(_message, rows)
 
     def owner_messages(self) -> int:
         """How many messages of the owner are stored."""
@@ -266,7 +201,19 @@ class Store:
         return int(self.db.execute("select count(*) from messages").fetchone()[0])
 
 
+def time_range(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """Both ends as the tables hold times: UTC epoch seconds, rounded up; far away where there is none."""
+    return -_FAR if since is None else _seconds(since), _FAR if until is None else _seconds(until)
+
+
+def _seconds(time: datetime) -> int:
+    return math.ceil(time.timestamp())
+
+
 def _row(message: Message) -> tuple[Any, ...]:
+    edited = _epoch(message.edited_at)
+    first_edited = None if message.first_text is None else _epoch(message.first_edited_at) or 0
+    is_first = (message.first_text, first_edited) == (message.text, edited or 0)
     return (
         message.chat_id,
         message.message_id,
@@ -277,17 +224,20 @@ def _row(message: Message) -> tuple[Any, ...]:
         message.reply_to,
         message.forwarded_from,
         message.via_bot,
-        None if message.edited_at is None else int(message.edited_at.timestamp()),
+        edited,
         message.media,
         message.media_note,
         message.entities,
         message.reactions,
+        None if is_first else message.first_text,
+        None if is_first else first_edited,
+        _epoch(message.deleted_at),
     )
 
 
 def _message(row: Iterable[Any]) -> Message:
     chat_id, message_id, sent_at, sender_id, is_owner, text, reply_to, forwarded, via, edited, *more = row
-    kind, note, entities, reactions, first_text, deleted = more
+    kind, note, entities, reactions, first_text, first_edited, deleted = more
     return Message(
         chat_id=chat_id,
         message_id=message_id,
@@ -304,8 +254,13 @@ def _message(row: Iterable[Any]) -> Message:
         entities=entities,
         reactions=reactions,
         first_text=first_text,
+        first_edited_at=_time(first_edited or None),  # 0: it was not edited yet
         deleted_at=_time(deleted),
     )
+
+
+def _epoch(time: datetime | None) -> int | None:
+    return None if time is None else int(time.timestamp())
 
 
 def _time(seconds: int | None) -> datetime | None:
