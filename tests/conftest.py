@@ -13,10 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from twin.cli import main
 from twin.settings import Settings, load_settings
 from twin.store import Store
+
+# A loaded machine is no failure of a property.
+hypothesis_settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -11,8 +13,8 @@ from hypothesis import strategies as st
 
 from training.encode import pack, windows
 from twin.errors import SettingsError
-from twin.messages import Bubble, Session, Turn
-from twin.prompt import PromptSpec
+from twin.messages import Bubble, Peer, Session, Turn
+from twin.prompt import PromptSpec, render_head
 
 
 class Words:
@@ -97,3 +99,49 @@ def test_a_long_forward_before_the_owners_words_does_not_hide_them():
 def test_a_system_text_that_leaves_no_room_is_refused():
     with pytest.raises(SettingsError, match="more than half"):
         windows([session([("owner", 5)])], PromptSpec(system="x" * 80, context_tokens=128), Words())
+
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+TELLING = PromptSpec(system="be me", peer="name", relation=True, time_of_day=True, gaps=True)
+
+
+def timed(part: Session, peer: Peer) -> Session:
+    """The same session with somebody, its turns seven minutes apart."""
+    minutes = [NOON + timedelta(minutes=7 * number) for number in range(len(part.turns))]
+    turns = tuple(replace(t, started_at=at, ended_at=at) for t, at in zip(part.turns, minutes, strict=True))
+    return replace(part, turns=turns, peer=peer, previous_at=NOON - timedelta(days=2))
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(lengths, st.sampled_from([Peer(), Peer("Anna"), Peer("Bo", "boss")])), min_size=1, max_size=4),
+    st.integers(160, 400),
+)
+def test_told_who_and_when_every_owner_turn_is_still_supervised_exactly_once_under_its_head(said, budget):
+    spec = replace(TELLING, context_tokens=budget)
+    for part, peer in said:
+        one = timed(session(part), peer)
+        found = windows([one], spec, Words())
+        owner = [turn for turn in one.turns if turn.speaker == "owner"]
+        assert supervised_text(found) == "".join(turn.bubbles[0].text + "\n\n" for turn in owner)
+        assert sum(window.turns for window in found) == len(owner)
+        head = "".join(segment.text for segment in render_head(spec, peer, one.chat_id))
+        assert ("(with " in head) == (peer != Peer())
+        for window in found:
+            assert len(window.ids) <= budget and window.ids[0] == 1
+            assert "".join(map(chr, window.ids[1:])).startswith(head)
+
+
+def test_a_session_that_the_owner_opens_supervises_the_opening_and_marks_stay_unsupervised():
+    one = timed(session([("owner", 5), ("other", 5), ("owner", 5)]), Peer("Anna"))
+    (window,) = windows([one], replace(TELLING, system=""), Words())
+    text = "".join(map(chr, window.ids[1:]))
+    assert text.startswith("(with Anna)\n\nMe (12h, after days):\n") and "Them (12h, after minutes):\n" in text
+    assert supervised_text([window]) == one.turns[0].bubbles[0].text + "\n\n" + one.turns[2].bubbles[0].text + "\n\n"
+
+
+def test_a_quote_before_the_owners_words_is_read_and_not_learned():
+    turn = Turn("owner", (Bubble("so"), Bubble("[in reply to] when?", authored=False), Bubble("now")))
+    (window,) = windows([Session(1, (turn,))], PromptSpec(), Words())
+    assert "".join(map(chr, window.ids[1:])) == "Me:\nso\n[in reply to] when?\nnow\n\n"
+    assert supervised_text([window]) == "so\nnow\n\n"
