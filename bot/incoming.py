@@ -1,4 +1,4 @@
-"""A Telegram update's message as the core knows messages, with the same names for media as an export has.
+"""A Telegram update's message as the core knows messages, with the same names for media as ingest has.
 
 Knows nothing of answers.
 """
@@ -9,7 +9,7 @@ from telegram import Message as TelegramMessage
 
 from twin.messages import Message
 
-# attribute of a Bot API message: the export's name. An animation is a document too: the first that fits counts.
+# attribute of a Bot API message: ingest's name. An animation is a document too: the first that fits counts.
 _MEDIA = {
     "photo": "photo",
     "sticker": "sticker",
@@ -27,13 +27,15 @@ _MEDIA = {
     "giveaway": "giveaway",
     "paid_media": "paid_media",
     "checklist": "todo_list",
+    "dice": "dice",
+    "story": "story",
 }
 
 
 def as_message(message: TelegramMessage) -> Message:
     """One incoming message; `conversations.bubble` then shows it as the training data does.
 
-    A message of a kind that exports leave out too (a die, a story, a pinned note) has neither text nor media.
+    A message about the chat itself (a pinned note, a new photo of it) has neither text nor media.
     """
     return Message(
         chat_id=message.chat_id,
@@ -50,9 +52,9 @@ def as_message(message: TelegramMessage) -> Message:
 
 
 def _note(message: TelegramMessage) -> str | None:
-    """A sticker's emoji, a length in seconds; a length of 0 is none, as in exports."""
-    if message.sticker:
-        return message.sticker.emoji
+    """A sticker's or a die's emoji, a length in seconds; a length of 0 is none, as in exports."""
+    if emoji := message.sticker or message.dice:
+        return emoji.emoji
     timed = message.voice or message.video_note or message.animation or message.video or message.audio
     # not `timed.duration`, which is a number or a timedelta as PTB_TIMEDELTA says
     seconds = timed.to_dict()["duration"] if timed else 0

@@ -110,10 +110,31 @@ def live(fields: dict[str, Any]) -> str | None:
         ({"giveaway_information": {}}, {"giveaway": GIVEAWAY}, "[giveaway]"),
         ({"paid_media": {}}, {"paid_media": {"star_count": 1, "paid_media": []}}, "[paid media]"),
         ({"todo_list": {}}, {"checklist": {"title": "t", "tasks": []}}, "[todo list]"),
-        ({}, {"dice": {"emoji": "🎲", "value": 3}}, None),
+        ({}, {"pinned_message": {"message_id": 6, "date": NOON, "chat": {"id": ANNA, "type": "private"}}}, None),
     ],
 )
 def test_a_live_message_is_shown_as_the_training_data_shows_it(
     export: dict[str, Any], api: dict[str, Any], text: str | None
 ) -> None:
     assert exported(export) == live(api) == text
+
+
+@pytest.mark.parametrize(
+    ("api", "text"),
+    [
+        ({"dice": {"emoji": "🎲", "value": 3}}, "[dice 🎲]"),
+        ({"story": {"chat": {"id": ANNA, "type": "private"}, "id": 1}}, "[story]"),
+    ],
+)
+def test_a_kind_that_exports_leave_out_is_shown_as_the_live_account_brings_it_in(
+    api: dict[str, Any], text: str
+) -> None:
+    assert live(api) == text
+
+
+def test_a_live_message_says_what_it_answers() -> None:
+    chat = {"id": ANNA, "first_name": "Anna", "type": "private"}
+    raw = {"message_id": 7, "date": NOON, "chat": chat, "text": "yes"}
+    answered = raw | {"reply_to_message": {"message_id": 3, "date": NOON, "chat": chat, "text": "coming?"}}
+    assert as_message(TelegramMessage.de_json(answered, None)).reply_to == 3
+    assert as_message(TelegramMessage.de_json(raw, None)).reply_to is None
