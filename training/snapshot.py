@@ -284,8 +284,9 @@ def _read_counts(values: dict[str, dict[str, int]]) -> dict[str, SplitCounts]:
 
 
 def _read_account(values: dict[str, Any]) -> Account:
-    told = {name: values[name] for name in Account.__dataclass_fields__}
-    return Account(**told | {"sets": _read_counts(told["sets"])})
+    """What an older version did not count yet stays empty."""
+    told = {name: values[name] for name in Account.__dataclass_fields__ if name in values}
+    return Account(**told | {"sets": _read_counts(told.get("sets", {}))})
 
 
 def count(found: Sequence[Session]) -> SplitCounts:
