@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby, pairwise
+from typing import Any
 
 from twin.conversations import SESSION_GAP, fate, split_by_silence
 from twin.marks import zone
@@ -23,6 +24,10 @@ _LEAST_GAPS = 10  # observations there must be at all, else the usual gaps are t
 _ENOUGH_LATENCIES, _LEAST_LATENCIES = 40, 10  # the same for hours; the former in weights of own and neighbouring hours
 _SECOND_THOUGHT = timedelta(minutes=5)  # a longer pause inside a turn is no pace of a burst
 _COMES_BACK = timedelta(days=1)
+
+
+DAYPARTS = (("night", 0, 6), ("morning", 6, 12), ("afternoon", 12, 18), ("evening", 18, 24))
+"""Parts of the day and their hours, the latter excluded."""
 
 
 @dataclass(slots=True)
@@ -66,6 +71,35 @@ def fit(
         if end - last_at > gap:
             _count(seen, kind, unanswered=True, reacted=reacted)
     return Timing(timezone, until, _gaps(seen.gaps), _latency(seen.latencies), _answers(seen.answers))
+
+
+def pace(timing: Timing) -> dict[str, Any]:
+    """The owner's pace in few numbers: seconds, and chances by kind of the other's last message.
+
+    Returns:
+        `median_gap`, and `median_latency` by part of the day, are None where nothing was seen.
+    """
+    by_part = {part: _middle_of(timing.latency[first:last]) for part, first, last in DAYPARTS}
+    return {
+        "median_gap": _middle_of([gap.spread for gap in timing.gaps]),
+        "median_latency": _middle_of(timing.latency),
+        "median_latency_by_part": by_part,
+        "no_answer": {kind: timing.no_answer(kind) for kind in KINDS if kind in timing.answers},
+        "comes_back": {kind: timing.comes_back(kind) for kind in KINDS if kind in timing.answers},
+        "reaction": {kind: timing.reaction(kind) for kind in KINDS if kind in timing.answers},
+    }
+
+
+def _middle_of(spreads: Iterable[Spread]) -> float | None:
+    """The median of what several spreads stand for together, each by its count."""
+    points = sorted((spread.at(level / 20), spread.count) for spread in spreads for level in range(1, 20))
+    half = sum(count for _, count in points) / 2
+    reached = 0
+    for seconds, count in points:
+        reached += count
+        if reached > half:
+            return round(seconds, 1)
+    return None
 
 
 def _watch(seen: _Seen, messages: Sequence[Message], gap: timedelta) -> None:

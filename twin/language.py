@@ -82,6 +82,19 @@ _ROMANISED = {
 _ROMANISED_WORDS = {language: frozenset(words.split()) for language, words in _ROMANISED.items()}
 _ROMANISED_SHARE, _ROMANISED_LEAST = 0.15, 3
 
+_NAMES = (
+    "af Afrikaans|am Amharic|ar Arabic|az Azerbaijani|ba Bashkir|be Belarusian|bg Bulgarian|bn Bengali|bs Bosnian"
+    "|ca Catalan|cs Czech|cy Welsh|da Danish|de German|el Greek|en English|es Spanish|et Estonian|eu Basque"
+    "|fa Persian|fi Finnish|fr French|gl Galician|gu Gujarati|ha Hausa|he Hebrew|hi Hindi|hr Croatian"
+    "|hu Hungarian|hy Armenian|id Indonesian|is Icelandic|it Italian|ja Japanese|ka Georgian|kk Kazakh|km Khmer"
+    "|kn Kannada|ko Korean|ku Kurdish|ky Kyrgyz|lo Lao|lt Lithuanian|lv Latvian|mk Macedonian|ml Malayalam"
+    "|mn Mongolian|mr Marathi|ms Malay|my Burmese|ne Nepali|nl Dutch|no Norwegian|pa Punjabi|pl Polish|ps Pashto"
+    "|pt Portuguese|ro Romanian|ru Russian|si Sinhala|sk Slovak|sl Slovenian|sq Albanian|sr Serbian|sv Swedish"
+    "|sw Swahili|ta Tamil|te Telugu|tg Tajik|th Thai|tl Tagalog|tr Turkish|tt Tatar|ug Uyghur|uk Ukrainian"
+    "|ur Urdu|uz Uzbek|vi Vietnamese|xh Xhosa|yo Yoruba|zh Chinese|zu Zulu|und cannot be told"
+)
+_NAME_OF = dict(entry.split(" ", 1) for entry in _NAMES.split("|"))
+
 
 @dataclass(frozen=True, slots=True)
 class _Line:
@@ -135,6 +148,11 @@ def shares(texts: Sequence[str]) -> dict[str, float]:
     counts = Counter(_of_line(line, spoken.get(line.script or "", set())) for line in lines)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return {language: count / len(lines) for language, count in ordered}
+
+
+def name_of(code: str) -> str:
+    """What a language is called in English; the code itself for one that is never guessed."""
+    return _NAME_OF.get(code, code)
 
 
 def of_owner(db: Database, settings: Settings) -> str:
