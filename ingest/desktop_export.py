@@ -6,23 +6,22 @@ chats it holds (Telegram does not promise an order of keys), then once more for 
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import ijson
 
 from ingest.desktop_message import read_message, user_id
-from ingest.json_stream import AGAIN, JsonBytes, open_json, unreadable
-from ingest.source import Incoming, Owner, Skip, Tally
+from ingest.finding import AGAIN
+from ingest.json_stream import JsonBytes, open_json
+from ingest.places import Place
+from ingest.source import Evidence, Format, Incoming, OnBytes, Owner, Skip, Tally, Wishes
 from twin.errors import IngestError
 from twin.messages import Message
 
-PASSES = 2
-FILE_NAME = "result.json"
 _SHAPES = ("", "chats.list.item", "left_chats.list.item")
 _OWNER_ID = "personal_information.user_id"
 _SERVICE_ACCOUNTS = {777000, 42777}
@@ -34,6 +33,7 @@ _LEFT_OUT = {
     "public_supergroup": "in a group",
     "private_channel": "in a channel",
     "public_channel": "in a channel",
+    "verification_codes": "from Telegram itself",
 }
 
 
@@ -59,52 +59,53 @@ class _Chat:
             return "from Telegram itself"
         return "saved messages" if user_id(self.id) == owner_id else None
 
-    def strangers(self) -> set[int]:
+    def strangers(self) -> frozenset[int]:
         """Senders that are not the other person, whose user id is the chat's id."""
-        return {sender for value in self.senders if (sender := user_id(value)) is not None} - {user_id(self.id) or 0}
+        return frozenset(map(user_id, self.senders)) - {user_id(self.id), None}  # type: ignore[return-value]
 
 
 class DesktopExport:
-    """See `ingest.source.Source`. Make it with `open`, which reads the file once."""
+    """An export that was looked through once; see `ingest.source.Opened`. Make it with `open`."""
 
-    def __init__(self, path: Path, chats: list[_Chat], owner: Owner, on_bytes: Callable[[int], None]) -> None:
-        self._path = path
+    def __init__(self, place: Place, chats: list[_Chat], told: int | None, on_bytes: OnBytes) -> None:
+        self._place = place
+        self._chats = chats
+        self._on_bytes = on_bytes
+        people = [chat.strangers() for chat in chats if chat.reason_to_skip(told) is None]
+        self.evidence = Evidence(told, tuple(people))
+
+    @classmethod
+    def open(cls, place: Place, wishes: Wishes, on_bytes: OnBytes) -> DesktopExport:
+        """Look the whole file through.
+
+        Raises:
+            IngestError: it cannot be read, is no export, or holds no private dialog.
+        """
+        with open_json(place, on_bytes) as stream:
+            chats, told = _survey(stream)
+        if chats is None:
+            raise IngestError(
+                f"{place} is not a Telegram Desktop export", "give the result.json that Telegram Desktop wrote"
+            )
+        if all(chat.reason_to_skip(None) for chat in chats):
+            raise IngestError(f"{place} holds no private dialog", f"{AGAIN}, with personal chats included")
+        return cls(place, chats, told, on_bytes)
+
+    def source(self, owner: Owner) -> DesktopSource:
+        """See `Opened.source`."""
+        return DesktopSource(self._place, self._chats, owner, self._on_bytes)
+
+
+class DesktopSource:
+    """See `ingest.source.Source`."""
+
+    def __init__(self, place: Place, chats: list[_Chat], owner: Owner, on_bytes: OnBytes) -> None:
+        self._place = place
         self._chats = chats
         self._on_bytes = on_bytes
         self.owner = owner
         self.tally = Tally()
-        self.name = f"telegram-desktop {path.name}"
-
-    @classmethod
-    def open(
-        cls,
-        path: Path,
-        asked_owner: int | None = None,
-        set_owner: int | None = None,
-        on_bytes: Callable[[int], None] = lambda _: None,
-    ) -> DesktopExport:
-        """Look the whole file through.
-
-        Args:
-            path: the file, or the folder with its result.json.
-            asked_owner: the owner's user id as given for this run.
-            set_owner: the owner's user id as it stands in the settings.
-            on_bytes: told how many bytes were read, `PASSES` times the file's size in all.
-
-        Raises:
-            IngestError: it cannot be read, is no export, or does not tell whose it is.
-        """
-        path = locate(path)
-        with open_json(path, on_bytes) as stream:
-            chats, told = _survey(stream)
-        if chats is None:
-            raise IngestError(
-                f"{path} is not a Telegram Desktop export", "give the result.json that Telegram Desktop wrote"
-            )
-        people = [chat for chat in chats if chat.reason_to_skip(None) is None]
-        if not people:
-            raise IngestError(f"{path} holds no private dialog", f"{AGAIN}, with personal chats included")
-        return cls(path, chats, _owner(path, people, asked_owner, set_owner, told), on_bytes)
+        self.name = f"telegram-desktop {place.name}"
 
     def dialogs(self) -> Iterator[Incoming]:
         """Each private dialog once; see `Source.dialogs`."""
@@ -114,7 +115,7 @@ class DesktopExport:
                 for chat in chats:
                     self._leave_out(chat)
                 continue
-            with open_json(self._path, self._on_bytes) as stream:
+            with open_json(self._place, self._on_bytes) as stream:
                 yield from self._read(chats, ijson.items(stream, _join(shape, "messages.item")))
                 self._count_halves(stream)
 
@@ -155,28 +156,7 @@ class DesktopExport:
             self.tally.inexact["half a character replaced"] += stream.halves
 
     def _changed(self) -> IngestError:
-        return IngestError(f"{self._path} changed while it was being read", "run this again when it is complete")
-
-
-def locate(path: Path) -> Path:
-    """The export's file: `path` itself, or the result.json in that folder.
-
-    Raises:
-        IngestError: there is none, or it cannot be looked at.
-    """
-    try:
-        if not path.exists():
-            raise IngestError(f"There is no file {path}", "check the path")
-        if not path.is_dir():
-            return path
-        if (path / FILE_NAME).is_file():
-            return path / FILE_NAME
-        html = any(path.glob("messages*.html"))
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if html:
-        raise IngestError(f"{path} is an HTML export", f"{AGAIN} instead of HTML")
-    raise IngestError(f"There is no {FILE_NAME} in {path}", "give the folder that Telegram Desktop wrote")
+        return IngestError(f"{self._place} changed while it was being read", "run this again when it is complete")
 
 
 def _join(shape: str, key: str) -> str:
@@ -224,20 +204,10 @@ def _learn(chat: _Chat, key: str, event: str, value: Any) -> None:
         setattr(chat, key, value)
 
 
-def _owner(path: Path, people: list[_Chat], asked: int | None, settings: int | None, told: int | None) -> Owner:
-    """Asked for, else set, else told by the export, else the one stranger that every dialog shares."""
-    if asked is not None:
-        return Owner(asked, "--owner-id", is_asked_for=True)
-    if settings is not None:
-        return Owner(settings, "owner.id in the settings")
-    if told is not None:
-        return Owner(told, "the export")
-    seen = [strangers for chat in people if (strangers := chat.strangers())]
-    appearances = Counter(sender for strangers in seen for sender in strangers)
-    everywhere = [sender for sender, times in appearances.items() if times == len(seen)]
-    if len(everywhere) != 1:
-        raise IngestError(
-            f"{path} does not tell which of its people you are",
-            "give your own Telegram user id with --owner-id",
-        )
-    return Owner(everywhere[0], f"who writes in {'every dialog' if len(seen) > 1 else 'the dialog'} beside its partner")
+FORMAT = Format(
+    version=2,
+    fits=lambda name, head: (
+        name.lower().endswith(".json") or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<")
+    ),
+    open=DesktopExport.open,
+)

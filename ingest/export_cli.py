@@ -5,86 +5,90 @@ Knows nothing of formats; prints names, counts and times, never what was said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from ingest.desktop_export import PASSES, DesktopExport, locate
-from ingest.pipeline import IngestReport
-from ingest.pipeline import ingest as bring_in
-from ingest.tables import dialog_as_json, dialog_table, out, totals_as_json
+from ingest.batch import Request, ingest_files
+from ingest.finding import Found, find
+from ingest.formats import FORMATS
+from ingest.known import KnownFiles
+from ingest.ownership import Claims
+from ingest.pipeline import earlier_owner
+from ingest.places import Place
+from ingest.report import as_json, print_report
+from ingest.source import Wishes
 from twin.console import echo_json
-from twin.settings import load_settings
+from twin.settings import Settings, load_settings
 from twin.store import Store
-
-_ROWS = 20
 
 
 @click.command("export")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--owner-id", type=click.IntRange(min=1), help="Your Telegram user id, if the export does not tell it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
-def export(path: Path, owner_id: int | None, as_json: bool) -> None:
-    """Read a Telegram Desktop export (JSON): a file, or the folder with its result.json.
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--owner-id", type=click.IntRange(min=1), help="Your Telegram user id, if no export tells it.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would come in.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON document instead of tables.")
+def export(paths: tuple[Path, ...], owner_id: int | None, dry_run: bool, is_json: bool) -> None:
+    """Read exports of Telegram Desktop (JSON): files, the folders with them, folders of such folders, zip archives.
 
-    Private dialogs with people come in, and nothing else; running it again adds only what is new.
+    Private dialogs with people come in, and nothing else; running it again adds only what is new. What is in a zip
+    archive is read where it is, and never unpacked.
     """
+    bring_in(paths, owner_id, Wishes(), tuple(FORMATS), dry_run, is_json)
+
+
+def bring_in(
+    paths: Sequence[Path],
+    owner_id: int | None,
+    wishes: Wishes,
+    formats: Sequence[str],
+    is_rehearsal: bool,
+    is_json: bool,
+) -> None:
+    """What all commands that read files do: find, read, tell; ends with exit code 2 if a file could not be read."""
     settings = load_settings()
-    file = locate(path)
-    with _progress(file) as on_bytes:
-        source = DesktopExport.open(file, owner_id, settings.owner.id, on_bytes)
-        with Store.of(settings) as store:
-            report = bring_in(source, store)
-    if as_json:
-        echo_json(report_as_json(report))
+    found = find(paths)
+    with _store(settings, is_rehearsal) as store:
+        claims = Claims(
+            asked=owner_id,
+            settings=settings.owner.id,
+            earlier=earlier_owner(store),
+            me=wishes.me,
+            earlier_names=KnownFiles(store.db).names(),
+        )
+        with _progress(found) as on_bytes:
+            outcomes = ingest_files(found, store, Request(wishes, claims, formats, is_rehearsal), on_bytes)
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if len(outcomes) == len(errors) == 1:
+        raise errors[0]
+    if is_json:
+        echo_json(as_json(outcomes, is_rehearsal))
     else:
-        _print_report(report)
+        print_report(outcomes, is_rehearsal)
+    for error in errors:
+        click.secho(f"twin: {error}", err=True, fg="red")
+    if errors:
+        click.get_current_context().exit(2)
 
 
 @contextmanager
-def _progress(file: Path) -> Iterator[Callable[[int], None]]:
+def _store(settings: Settings, is_rehearsal: bool) -> Iterator[Store]:
+    """The database; for a rehearsal without one, an empty one that leaves nothing behind."""
+    with Store.scratch() if is_rehearsal and not settings.database.exists() else Store.of(settings) as store:
+        yield store
+
+
+@contextmanager
+def _progress(found: Sequence[Found]) -> Iterator[Callable[[int], None]]:
     """A bar over the bytes read, on stderr, if that is a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("reading {task.fields[file]}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    files = [each for each in found if isinstance(each, Place)]
+    shown = files[0].name if len(files) == 1 else f"{len(files)} files"
+    columns = (TextColumn("reading {task.fields[files]}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=file.stat().st_size * PASSES, file=file.name)
+        task = bar.add_task("", total=sum(place.size for place in files) * 2, files=shown)
         yield lambda count: bar.advance(task, count)
-
-
-def report_as_json(report: IngestReport) -> dict[str, Any]:
-    """A run's account as plain values; times in ISO 8601, UTC."""
-    return {
-        "source": report.source,
-        "owner_id": report.owner.id,
-        "owner_known_from": report.owner.known_from,
-        "added": report.written.added,
-        "updated": report.written.updated,
-        "unchanged": report.written.unchanged,
-        "skipped": report.skipped,
-        "skipped_dialogs": report.skipped_dialogs,
-        "inexact": report.inexact,
-        **totals_as_json(report.dialogs),
-        "dialogs": [dialog_as_json(dialog) for dialog in report.dialogs],
-    }
-
-
-def _print_report(report: IngestReport) -> None:
-    console = out()
-    written = report.written
-    console.print(dialog_table(report.dialogs, f"from {report.source}", rows=_ROWS))
-    console.print(
-        f"{written.added:,} messages added, {written.updated:,} updated, {written.unchanged:,} there already."
-        f" You are user {report.owner.id} (known from {report.owner.known_from})."
-    )
-    for title, counts in (
-        ("Left out, messages", report.skipped),
-        ("Left out, whole dialogs", report.skipped_dialogs),
-        ("Kept, but not exactly", report.inexact),
-    ):
-        if counts:
-            console.print(f"{title}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}.")

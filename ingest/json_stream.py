@@ -9,17 +9,21 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import ijson
 
+from ingest.finding import AGAIN
+from ingest.places import Place
 from twin.errors import IngestError
 
-AGAIN = "export again from Telegram Desktop in the format JSON"
 _LONGEST = 1 << 20  # bytes without a comma that are still kept together
 _BOM = b"\xef\xbb\xbf"
+_ARCHIVES = (b"7z\xbc\xaf", b"Rar!", b"\x1f\x8b", b"\xfd7zXZ", b"BZh")
 _FLAWS = (b"\\x", b"\\ud", b"\\uD")
+# Telegram Desktop 4.1 wrote a custom emoji's document_id without quotes (its issue #24984). Within a string the first
+# quote could not stand as it is, so this never is somebody's text.
+_UNQUOTED = re.compile(rb'("document_id": )(?![\s"\[{]|-?[0-9]|null\b)([^",\n{}\[\]]+)')
 _ESCAPE = re.compile(
     rb"\\(?:x(?P<control>[0-9A-Fa-f]{2})"
     rb"|u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
@@ -33,11 +37,11 @@ class JsonBytes:
     """The bytes of a file as a JSON parser wants them.
 
     Telegram Desktop writes control characters as `\\x0B`, which JSON does not know (SerializeString in its
-    export_output_json.cpp); they are rewritten as `\\u000B`. Half a surrogate pair cannot be stored as text; it
-    becomes U+FFFD and is counted in `halves`.
+    export_output_json.cpp); they are rewritten as `\\u000B`. Some versions left out the quotes around a file's name.
+    Half a surrogate pair cannot be stored as text; it becomes U+FFFD and is counted in `halves`.
     """
 
-    def __init__(self, file: BinaryIO, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, file: IO[bytes], on_bytes: Callable[[int], None]) -> None:
         self._file = file
         self._on_bytes = on_bytes
         self._rest = b""
@@ -63,8 +67,8 @@ class JsonBytes:
 
     def _repair(self, piece: bytes) -> bytes:
         if any(flaw in piece for flaw in _FLAWS):
-            return _ESCAPE.sub(self._rewrite, piece)
-        return piece
+            piece = _ESCAPE.sub(self._rewrite, piece)
+        return _UNQUOTED.sub(rb'\1"\2"', piece)
 
     def _rewrite(self, escape: re.Match[bytes]) -> bytes:
         if escape["control"] is not None:
@@ -76,7 +80,7 @@ class JsonBytes:
 
 
 @contextmanager
-def open_json(path: Path, on_bytes: Callable[[int], None]) -> Iterator[JsonBytes]:
+def open_json(place: Place, on_bytes: Callable[[int], None]) -> Iterator[JsonBytes]:
     """Open a file for ijson, and turn whatever happens while it is parsed into one sentence.
 
     Raises:
@@ -84,47 +88,36 @@ def open_json(path: Path, on_bytes: Callable[[int], None]) -> Iterator[JsonBytes
     """
     limit = sys.get_int_max_str_digits()
     try:
-        with path.open("rb") as file:
-            _refuse_other_formats(path, file.read(4096))
-            file.seek(0)
-            # ijson's C backend crashes the interpreter when a number has more digits than int() accepts.
-            sys.set_int_max_str_digits(0)
+        _refuse_other_formats(place)
+        # ijson's C backend crashes the interpreter when a number has more digits than int() accepts.
+        sys.set_int_max_str_digits(0)
+        with place.open() as file:
             yield JsonBytes(file, on_bytes)
     except ijson.JSONError as error:
-        raise _explain(path, str(error)) from None  # its text quotes the file
+        raise _explain(place, str(error)) from None  # its text quotes the file
     except UnicodeDecodeError:
-        raise _explain(path, "UTF8") from None
+        raise _explain(place, "UTF8") from None
     except ArithmeticError:
-        raise IngestError(f"{path} holds a number that nobody can read", AGAIN) from None
-    except OSError as error:
-        raise unreadable(path, error) from error
+        raise IngestError(f"{place} holds a number that nobody can read", AGAIN) from None
     finally:
         sys.set_int_max_str_digits(limit)
 
 
-def unreadable(path: Path, error: OSError) -> IngestError:
-    """The system would not let us at the file."""
-    return IngestError(f"{path} cannot be read ({error.strerror})", "check the path and its permissions")
-
-
-def _refuse_other_formats(path: Path, head: bytes) -> None:
-    start = head.removeprefix(_BOM).lstrip()
+def _refuse_other_formats(place: Place) -> None:
+    start = place.head().removeprefix(_BOM).lstrip()
     if not start:
-        raise IngestError(f"{path} is empty", AGAIN)
+        raise IngestError(f"{place} is empty", AGAIN)
     if start[:1] == b"<":
-        raise IngestError(f"{path} is an HTML export", f"{AGAIN} instead of HTML")
-    if start[:4] == b"PK\x03\x04":
-        raise IngestError(f"{path} is a zip archive", "unpack it and give the result.json inside")
+        raise IngestError(f"{place} is an HTML export", f"{AGAIN} instead of HTML")
+    if start.startswith(_ARCHIVES):
+        raise IngestError(f"{place} is an archive of a kind that is not read here", "unpack it and give the folder")
     if start[:1] not in b"{[":
-        raise IngestError(f"{path} is not JSON", AGAIN)
+        raise IngestError(f"{place} is not JSON", AGAIN)
 
 
-def _explain(path: Path, problem: str) -> IngestError:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 64))
-        ends_whole = file.read().rstrip()[-1:] in (b"}", b"]")
-    if "premature EOF" in problem or not ends_whole:
-        return IngestError(f"{path} is cut off in the middle", f"{AGAIN}, and copy the whole file")
+def _explain(place: Place, problem: str) -> IngestError:
+    if "premature EOF" in problem or place.tail().rstrip()[-1:] not in (b"}", b"]"):
+        return IngestError(f"{place} is cut off in the middle", f"{AGAIN}, and copy the whole file")
     if "UTF8" in problem:
-        return IngestError(f"{path} is not valid UTF-8", f"{AGAIN}; some program changed this file")
-    return IngestError(f"{path} is not valid JSON", f"{AGAIN}; some program changed this file")
+        return IngestError(f"{place} is not valid UTF-8", f"{AGAIN}; some program changed this file")
+    return IngestError(f"{place} is not valid JSON", f"{AGAIN}; some program changed this file")

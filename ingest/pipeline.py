@@ -7,23 +7,35 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from ingest.languages import LanguageSample
 from ingest.source import Owner, Source
+from ingest.stage import Rehearsal, leave_out_excluded, staged_dialogs, strangers_staged
 from twin.dialogs import Dialog
 from twin.errors import IngestError, StoreError
 from twin.messages import Message
 from twin.store import Store, Written
 
 BATCH = 2_000
+EXCLUDED = "excluded by you"
+FORGOTTEN = "forgotten by you"
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """The account of one run; `dialogs` hold what the source handed on, the rest is counted by reason."""
+    """The account of one run; `dialogs` hold what came in, most messages first, the rest is counted by reason.
+
+    The messages of `dialogs` are those added, updated and unchanged; with `skipped` they are all that the source has.
+
+    Attributes:
+        remarks: how it was read where that was not certain.
+        excluded: ids of the dialogs in it that the owner keeps out.
+    """
 
     source: str
     owner: Owner
@@ -32,6 +44,8 @@ class IngestReport:
     skipped: dict[str, int]
     skipped_dialogs: dict[str, int]
     inexact: dict[str, int]
+    remarks: tuple[str, ...] = ()
+    excluded: tuple[int, ...] = ()
 
     @property
     def messages(self) -> int:
@@ -54,82 +68,128 @@ class IngestReport:
         return max((d.last_at for d in self.dialogs if d.last_at is not None), default=None)
 
 
-def ingest(source: Source, store: Store) -> IngestReport:
+def ingest(
+    source: Source,
+    store: Store,
+    rehearsal: Rehearsal | None = None,
+    on_record: Callable[[IngestReport], None] = lambda _: None,
+) -> IngestReport:
     """Bring everything a source has into the database, in one transaction.
 
     The source is read first, into a place of its own: nobody waits for it, and the database is locked only while
     what was read is written. Running it again over the same source changes no message.
+
+    Args:
+        rehearsal: given, nothing is written: the report tells what would be.
+        on_record: called in the transaction, once the run is recorded.
 
     Raises:
         IngestError: the source broke off, holds no message of the owner, or belongs to somebody else than
             what is stored; the database is as it was.
         StoreError: the database could not be written; it is as it was.
     """
-    try:
+    with _as_it_was():
         _refuse_another_owner(store, source.owner)
         with store.staging():
-            dialogs = _read(source, store)
-            if not any(dialog.owner_messages for dialog in dialogs):
-                raise IngestError(
-                    f"No message is by the owner (user id {source.owner.id}, known from {source.owner.known_from})",
-                    "give your own Telegram user id with --owner-id, or export dialogs you wrote in",
-                )
-            skipped = _by_count(source.tally.messages)
+            names, languages = _read(source, store)
+            if rehearsal is not None:
+                return _settle(source, store, names, languages, lambda _: rehearsal.write_staged())
             with store.atomic():
                 _refuse_another_owner(store, source.owner)  # another run may have ended meanwhile
-                written = _write(dialogs, store)
-                store.record_ingest(source.name, source.owner.id, written, skipped)
+                report = _settle(source, store, names, languages, lambda dialogs: _write(dialogs, store))
+                store.record_ingest(source.name, source.owner.id, report.written, report.skipped)
+                on_record(report)
+            return report
+
+
+def record_again(report: IngestReport, store: Store) -> None:
+    """Keep the account of a run that had nothing to read, as everything in its source is known.
+
+    Raises:
+        StoreError: the database could not be written.
+    """
+    with _as_it_was(), store.atomic():
+        store.record_ingest(report.source, report.owner.id, report.written, report.skipped)
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    """What the database says against being written becomes one sentence."""
+    try:
+        yield
     except sqlite3.Error as error:
         raise StoreError(
             f"The database could not be written ({error}), and is as it was",
             "free disk space or stop what else writes to it, then run this again",
         ) from error
-    return IngestReport(
-        source=source.name,
-        owner=source.owner,
-        dialogs=tuple(sorted(dialogs, key=lambda dialog: (-dialog.messages, dialog.chat_id))),
-        written=written,
-        skipped=skipped,
-        skipped_dialogs=_by_count(source.tally.dialogs),
-        inexact=_by_count(source.tally.inexact),
-    )
+
+
+def earlier_owner(store: Store) -> int | None:
+    """Whose history the database holds, by the last run that knew; None for nobody's."""
+    row = store.db.execute("select owner_id from ingest_runs where owner_id <> 0 order by id desc limit 1").fetchone()
+    return None if row is None else int(row[0])
 
 
 def _refuse_another_owner(store: Store, owner: Owner) -> None:
     """A twin is of one person: two people's histories are not mixed by accident."""
-    row = store.db.execute("select owner_id from ingest_runs order by id desc limit 1").fetchone()
-    if row is not None and row[0] != owner.id and not owner.is_asked_for:
+    earlier = earlier_owner(store)
+    if earlier not in (None, owner.id) and owner.id and not owner.is_asked_for:
         raise IngestError(
-            f"The database holds the history of user {row[0]}, but this is that of user {owner.id}"
+            f"The database holds the history of user {earlier}, but this is that of user {owner.id}"
             f" (known from {owner.known_from})",
             f"point TWIN_HOME at another folder, or say that both are you with --owner-id {owner.id}",
         )
 
 
-def _read(source: Source, store: Store) -> list[Dialog]:
-    """Stage every message; returns what came in."""
-    reports: list[Dialog] = []
+def _read(source: Source, store: Store) -> tuple[dict[int, str | None], dict[int, str | None]]:
+    """Stage every message; returns the dialogs' names and languages."""
+    names: dict[int, str | None] = {}
+    samples: dict[int, LanguageSample] = {}
     for dialog in source.dialogs():
-        count = owned = 0
-        first: datetime | None = None
-        last: datetime | None = None
+        names[dialog.chat_id] = dialog.name or names.get(dialog.chat_id)
+        sample = samples.setdefault(dialog.chat_id, LanguageSample())
         for batch in _batches(dialog.messages):
             store.stage(batch)
-            count += len(batch)
-            owned += sum(message.is_owner for message in batch)
-            times = [message.sent_at for message in batch]
-            first = min(times) if first is None else min(first, *times)
-            last = max(times) if last is None else max(last, *times)
-        reports.append(Dialog(dialog.chat_id, dialog.name, count, owned, first, last))
-    return reports
+            sample.look_at(batch)
+    return names, {chat_id: sample.guess() for chat_id, sample in samples.items()}
+
+
+def _settle(
+    source: Source,
+    store: Store,
+    names: dict[int, str | None],
+    languages: dict[int, str | None],
+    write: Callable[[list[Dialog]], Written],
+) -> IngestReport:
+    """Take out of the stage what the owner keeps out, write the rest, and account for all of it."""
+    skipped, skipped_dialogs = Counter(source.tally.messages), Counter(source.tally.dialogs)
+    excluded = leave_out_excluded(store)
+    skipped[EXCLUDED] += sum(excluded.values())
+    skipped_dialogs[EXCLUDED] += len(excluded)
+    skipped[FORGOTTEN] += store.leave_out_forgotten()
+    dialogs = staged_dialogs(store, names, languages)
+    if not any(dialog.owner_messages for dialog in dialogs) and strangers_staged(store):
+        raise IngestError(
+            f"No message is by the owner (user id {source.owner.id}, known from {source.owner.known_from})",
+            "give your own Telegram user id with --owner-id, or export dialogs you wrote in",
+        )
+    return IngestReport(
+        source=source.name,
+        owner=source.owner,
+        dialogs=tuple(dialogs),
+        written=write(dialogs),
+        skipped=_by_count(skipped),
+        skipped_dialogs=_by_count(skipped_dialogs),
+        inexact=_by_count(source.tally.inexact),
+        remarks=tuple(source.tally.remarks),
+        excluded=tuple(excluded),
+    )
 
 
 def _write(dialogs: list[Dialog], store: Store) -> Written:
-    """Write the dialogs of which something came in, and what was staged of them."""
     stored = store.message_count()
     for dialog in dialogs:
-        if dialog.messages:
-            store.add_dialog(dialog.chat_id, dialog.name)
+        store.dialog_table.add(dialog.chat_id, dialog.name, language=dialog.language)
     changed = store.write_staged()
     added = store.message_count() - stored
     return Written(added, changed - added, sum(dialog.messages for dialog in dialogs) - changed)

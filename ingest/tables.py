@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from twin.console import printable
 from twin.dialogs import Dialog
 
 
@@ -56,8 +57,7 @@ def dialog_table(dialogs: Iterable[Dialog], title: str, rows: int) -> Table:
 
 def shown(dialog: Dialog) -> str:
     """The name without what would steer the terminal."""
-    name = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in dialog.name or "")
-    return name or f"deleted account {dialog.chat_id}"
+    return printable(dialog.name or "") or f"deleted account {dialog.chat_id}"
 
 
 def out() -> Console:

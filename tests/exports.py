@@ -1,6 +1,6 @@
 """Makers of small Telegram Desktop exports; every word in them is invented.
 
-Knows nothing of how an export is read.
+Knows nothing of what is made of them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+
+from ingest.desktop_export import DesktopExport
+from ingest.ownership import Claims, decide
+from ingest.places import Place
+from ingest.source import Source, Wishes
+from twin.errors import IngestError
 
 OWNER = 100
 ANNA = 201
@@ -64,3 +70,13 @@ def write(folder: Path, export: Any, name: str = "result.json") -> Path:
     path = folder / name
     path.write_text(json.dumps(export, ensure_ascii=False, indent=1), encoding="utf-8")
     return path
+
+
+def opened(path: Path, asked: int | None = None, settings: int | None = None, earlier: int | None = None) -> Source:
+    """One export as a source, its owner decided as the command line does."""
+    place = Place(path)
+    export = DesktopExport.open(place, Wishes(), lambda _: None)
+    (owner,) = decide([(place, export.evidence)], Claims(asked, settings, earlier))
+    if isinstance(owner, IngestError):
+        raise owner
+    return export.source(owner)

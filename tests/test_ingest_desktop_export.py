@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
-from ingest.desktop_export import DesktopExport
 from ingest.source import Source
-from tests.exports import ANNA, BORIS, OWNER, Raw, chat, full, said, small_talk, without, write
+from tests.exports import ANNA, BORIS, OWNER, Raw, chat, full, opened, said, small_talk, without, write
 from twin.errors import IngestError
 from twin.messages import Message
 
 
-def opened(folder: Path, export: Any, **options: Any) -> DesktopExport:
-    return DesktopExport.open(write(folder, export), **options)
+def made(folder: Path, export: Any, **options: Any) -> Source:
+    return opened(write(folder, export), **options)
 
 
 def read(source: Source) -> dict[int, list[Message]]:
@@ -28,7 +27,7 @@ def ids(source: Source) -> dict[int, list[int]]:
 
 
 def test_a_full_export_yields_each_private_dialog_with_its_messages(tmp_path: Path) -> None:
-    source = opened(tmp_path, full(chat(small_talk()), chat(small_talk(BORIS, 50, 2), BORIS, "Boris")))
+    source = made(tmp_path, full(chat(small_talk()), chat(small_talk(BORIS, 50, 2), BORIS, "Boris")))
     assert [(d.chat_id, d.name, len(list(d.messages))) for d in source.dialogs()] == [
         (ANNA, "Anna", 6),
         (BORIS, "Boris", 2),
@@ -36,29 +35,24 @@ def test_a_full_export_yields_each_private_dialog_with_its_messages(tmp_path: Pa
 
 
 def test_a_single_chat_is_an_export_too(tmp_path: Path) -> None:
-    assert ids(opened(tmp_path, chat(small_talk()))) == {ANNA: [1, 2, 3, 4, 5, 6]}
-
-
-def test_a_folder_stands_for_the_result_json_in_it(tmp_path: Path) -> None:
-    write(tmp_path, chat(small_talk()))
-    assert ids(DesktopExport.open(tmp_path)) == {ANNA: [1, 2, 3, 4, 5, 6]}
+    assert ids(made(tmp_path, chat(small_talk()))) == {ANNA: [1, 2, 3, 4, 5, 6]}
 
 
 def test_private_dialogs_among_the_left_chats_come_in_too(tmp_path: Path) -> None:
-    source = opened(tmp_path, full(chat(small_talk()), left=[chat(small_talk(BORIS), BORIS)]))
+    source = made(tmp_path, full(chat(small_talk()), left=[chat(small_talk(BORIS), BORIS)]))
     assert set(read(source)) == {ANNA, BORIS}
 
 
 def test_the_order_of_keys_does_not_matter(tmp_path: Path) -> None:
     backwards: Callable[[Raw], Raw] = lambda raw: dict(reversed(raw.items()))  # noqa: E731
     export = full(backwards(chat(small_talk())), backwards(chat(small_talk(BORIS), BORIS)))
-    source = opened(tmp_path, backwards(export))
+    source = made(tmp_path, backwards(export))
     assert source.owner.id == OWNER
     assert set(ids(source)) == {ANNA, BORIS}
 
 
 def test_everything_else_is_left_out_and_counted(tmp_path: Path) -> None:
-    source = opened(
+    source = made(
         tmp_path,
         full(
             chat([said(1), said(2, type="service"), said(3, text=""), 5, None], ANNA),
@@ -99,33 +93,33 @@ def test_everything_else_is_left_out_and_counted(tmp_path: Path) -> None:
 
 
 def test_an_export_tells_its_owner(tmp_path: Path) -> None:
-    owner = opened(tmp_path, full(chat(small_talk()))).owner
+    owner = made(tmp_path, full(chat(small_talk()))).owner
     assert (owner.id, owner.known_from) == (OWNER, "the export")
 
 
 def test_the_settings_win_over_the_export_and_the_command_line_over_both(tmp_path: Path) -> None:
     export = full(chat(small_talk()))
-    assert opened(tmp_path, export, set_owner=5).owner.id == 5
-    assert opened(tmp_path, export, set_owner=5, asked_owner=6).owner.id == 6
+    assert made(tmp_path, export, settings=5).owner.id == 5
+    assert made(tmp_path, export, settings=5, asked=6).owner.id == 6
 
 
 def test_without_being_told_the_owner_is_who_shares_every_dialog(tmp_path: Path) -> None:
     chats = [chat(small_talk()), chat(small_talk(BORIS), BORIS), chat([said(99, 300)], 300, "Only they wrote")]
-    owner = opened(tmp_path, full(*chats, owner=None)).owner
+    owner = made(tmp_path, full(*chats, owner=None)).owner
     assert (owner.id, owner.known_from) == (OWNER, "who writes in every dialog beside its partner")
-    assert opened(tmp_path, chats[0]).owner.id == OWNER
+    assert made(tmp_path, chats[0]).owner.id == OWNER
 
 
 def test_two_candidates_for_the_owner_are_not_guessed_between(tmp_path: Path) -> None:
     messages = [said(1, OWNER), said(2, ANNA), said(3, BORIS)]
     with pytest.raises(IngestError, match="--owner-id"):
-        opened(tmp_path, chat(messages))
-    assert opened(tmp_path, chat(messages), asked_owner=OWNER).owner.id == OWNER
+        made(tmp_path, chat(messages))
+    assert made(tmp_path, chat(messages), asked=OWNER).owner.id == OWNER
 
 
 def test_nobody_is_the_owner_when_only_the_partner_wrote(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="--owner-id"):
-        opened(tmp_path, chat([said(1, ANNA)]))
+        made(tmp_path, chat([said(1, ANNA)]))
 
 
 @pytest.mark.parametrize(
@@ -142,35 +136,18 @@ def test_nobody_is_the_owner_when_only_the_partner_wrote(tmp_path: Path) -> None
 )
 def test_json_that_holds_no_private_dialog_is_refused(tmp_path: Path, export: Any, problem: str) -> None:
     with pytest.raises(IngestError, match=problem):
-        opened(tmp_path, export)
+        made(tmp_path, export)
 
 
 def test_a_file_that_changes_between_the_two_readings_is_refused(tmp_path: Path) -> None:
     for now in (small_talk(count=5), small_talk(count=7)):
-        source = opened(tmp_path, chat(small_talk(count=6)))
+        source = made(tmp_path, chat(small_talk(count=6)))
         write(tmp_path, chat(now))
         with pytest.raises(IngestError, match="changed while it was being read"):
             read(source)
 
 
 def test_dialogs_that_are_not_read_to_their_end_do_not_shift_the_next(tmp_path: Path) -> None:
-    source = opened(tmp_path, full(chat(small_talk()), chat(small_talk(BORIS, 50, 2), BORIS)))
+    source = made(tmp_path, full(chat(small_talk()), chat(small_talk(BORIS, 50, 2), BORIS)))
     firsts = [(dialog.chat_id, next(dialog.messages).message_id) for dialog in source.dialogs()]
     assert firsts == [(ANNA, 1), (BORIS, 50)]
-
-
-def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(IngestError, match=r"There is no result\.json"):
-        DesktopExport.open(tmp_path)
-    (tmp_path / "messages.html").touch()
-    with pytest.raises(IngestError, match="HTML export"):
-        DesktopExport.open(tmp_path)
-
-
-def test_a_path_the_system_does_not_let_us_look_at_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(_: Path) -> bool:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "exists", forbidden)
-    with pytest.raises(IngestError, match="Permission denied"):
-        DesktopExport.open(tmp_path / "x")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.json_stream import JsonBytes, open_json
+from ingest.places import Place
 from twin.errors import IngestError
 
 # As Telegram Desktop writes them, and what they mean.
@@ -52,7 +53,7 @@ def test_every_byte_read_is_reported_once(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(["x" * 50, "y, " * 5_000] * 20))
     seen: list[int] = []
-    with open_json(path, seen.append) as stream:
+    with open_json(Place(path), seen.append) as stream:
         list(ijson.items(stream, "item"))
     assert sum(seen) == path.stat().st_size
 
@@ -60,14 +61,14 @@ def test_every_byte_read_is_reported_once(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"\xef\xbb\xbf[1]")
-    with open_json(path, lambda _: None) as stream:
+    with open_json(Place(path), lambda _: None) as stream:
         assert list(ijson.items(stream, "item")) == [1]
 
 
 def test_a_number_of_five_thousand_digits_is_a_number(tmp_path: Path) -> None:
     path, limit = tmp_path / "a.json", sys.get_int_max_str_digits()
     path.write_text("[" + "9" * 5_000 + "]")
-    with open_json(path, lambda _: None) as stream:
+    with open_json(Place(path), lambda _: None) as stream:
         assert list(ijson.items(stream, "item")) == [10**5_000 - 1]
     assert sys.get_int_max_str_digits() == limit
 
@@ -78,7 +79,7 @@ def test_a_number_of_five_thousand_digits_is_a_number(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b" \n ", "is empty"),
         (b"<!DOCTYPE html><html>", "is an HTML export"),
-        (b"PK\x03\x04rest", "is a zip archive"),
+        (b"Rar!\x1a\x07", "is an archive of a kind"),
         (b"hello", "is not JSON"),
         (b"\xff\xfe{\x00", "is not JSON"),
         (b'["secret", ', "is cut off in the middle"),
@@ -95,12 +96,12 @@ def test_what_cannot_be_read_ends_in_one_sentence_that_quotes_nothing(
 ) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    with pytest.raises(IngestError, match=problem) as caught, open_json(path, lambda _: None) as stream:
+    with pytest.raises(IngestError, match=problem) as caught, open_json(Place(path), lambda _: None) as stream:
         list(ijson.items(stream, "item"))
     assert "secre" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
 def test_an_unreadable_file_says_why(tmp_path: Path) -> None:
-    with pytest.raises(IngestError, match="No such file"), open_json(tmp_path / "nothing", lambda _: None):
+    with pytest.raises(IngestError, match="No such file"), open_json(Place(tmp_path / "nothing"), lambda _: None):
         pass

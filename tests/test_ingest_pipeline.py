@@ -14,10 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest import pipeline
-from ingest.desktop_export import DesktopExport
 from ingest.pipeline import IngestReport, ingest
 from ingest.source import Incoming, Owner, Tally
-from tests.exports import ANNA, BORIS, NOON, OWNER, chat, full, said, small_talk, without, write
+from tests.exports import ANNA, BORIS, NOON, OWNER, chat, full, opened, said, small_talk, without, write
 from twin.errors import IngestError, StoreError
 from twin.jobs import RETRAIN, JobQueue
 from twin.messages import Message
@@ -26,7 +25,7 @@ from twin.store import Store, Written
 
 
 def bring(folder: Path, store: Store, export: Any, **options: Any) -> IngestReport:
-    return ingest(DesktopExport.open(write(folder, export), **options), store)
+    return ingest(opened(write(folder, export), **options), store)
 
 
 def rows(store: Store) -> list[tuple[Any, ...]]:
@@ -84,7 +83,7 @@ def test_two_peoples_histories_are_not_mixed_by_accident(tmp_path: Path, store: 
     with pytest.raises(IngestError, match="--owner-id 5"):
         bring(tmp_path, store, other)
     assert len(store.messages(ANNA)) == 6
-    assert bring(tmp_path, store, other, asked_owner=5).owner_messages == 1
+    assert bring(tmp_path, store, other, asked=5).owner_messages == 1
 
 
 class BreaksOff:

@@ -52,6 +52,13 @@ def open_database(path: Path, key: str | None = None) -> Database:
         raise
 
 
+def scratch_database() -> Database:
+    """A database in memory with today's schema."""
+    db = Database(sqlite3.connect(":memory:"))
+    migrations.apply(db)
+    return db
+
+
 def _connect(path: Path, key: str | None) -> sqlite3.Connection:
     """Again if the file was exchanged meanwhile: `twin database encrypt` puts a new one in its place."""
     while True:

@@ -207,6 +207,31 @@ def m009_cursors(db: Database) -> None:
 
 
 @migrations()
+def m011_ingest_files(db: Database) -> None:
+    """Files that were read, by their bytes, so that none is read twice. `report` holds numbers and ids, no names and
+    no text; `rules` what the owner had excluded and forgotten of its dialogs, by which it was read."""
+    db.table("ingest_files").create(
+        {
+            "id": int,
+            "sha256": str,
+            "part": str,
+            "size": int,
+            "format": str,
+            "version": int,
+            "owner_id": int,
+            "me": str,
+            "timezone": str,
+            "run_id": int,
+            "rules": str,
+            "report": str,
+        },
+        pk="id",
+        not_null={"sha256", "part", "size", "format", "version", "owner_id", "run_id", "rules", "report"},
+    )
+    db.table("ingest_files").create_index(["sha256", "part"])
+
+
+@migrations()
 def m012_sets(db: Database) -> None:
     """Conversations from elsewhere, mixed into training by weight, and what models were asked to make them."""
     db.table("sets").create(

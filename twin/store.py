@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from twin.database import open_database
+from twin.database import open_database, scratch_database
 from twin.dialogs import Dialog, Dialogs
 from twin.keys import database_key
 from twin.merging import CREATE_STAGE, DROP_FORGOTTEN, STAGE, TOLD, UPSERT_STAGED
@@ -53,6 +53,11 @@ class Store:
     def of(cls, settings: Settings) -> Store:
         """The home's database, encrypted or not as the settings say; see `open_database` and `database_key`."""
         return cls(open_database(settings.database, database_key(settings)))
+
+    @classmethod
+    def scratch(cls) -> Store:
+        """An empty one that leaves nothing behind."""
+        return cls(scratch_database())
 
     def __enter__(self) -> Store:
         return self
