@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.chats import START
@@ -105,6 +105,7 @@ def test_japanese_without_kana_among_japanese_is_not_chinese() -> None:
     assert shares(["了解", "ありがとう、またあとで", "今日は無理かも", "大丈夫"]) == {"ja": 1.0}
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=80), max_size=12))
 def test_any_text_is_read_the_same_way_twice(texts: list[str]) -> None:
     assert guess(texts) == guess(list(texts))
