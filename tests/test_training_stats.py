@@ -144,11 +144,11 @@ def test_json_holds_everything_as_numbers(rich: Snapshot, run_twin: Callable[...
     told = json.loads(ran.out)
     assert told["fingerprint"] == rich.fingerprint
     assert told["counts"]["train"]["sessions"] == sum(24 - chat for chat in range(1, 21))
-    assert told["found"] == {"EMAIL": 3, "API_KEY": 1}
-    assert len(told["dialogs"]) == 20
-    assert told["dialogs"][0]["name"] == "Анна 🌷"
-    assert sum(dialog["messages"] for dialog in told["dialogs"]) == sum(
-        m["yours"] + m["theirs"] for m in told["months"]
+    assert told == told | json.loads(json.dumps(rich.as_dict())), "nothing of the manifest is hidden"
+    assert len(told["by_dialog"]) == 20
+    assert told["by_dialog"][0]["name"] == "Анна 🌷"
+    assert sum(dialog["messages"] for dialog in told["by_dialog"]) == sum(
+        m["yours"] + m["theirs"] for m in told["by_month"]
     )
     assert sum(told["languages"]["yours"].values()) == pytest.approx(1)
     assert told["languages"]["yours"]["en"] > 0.1
@@ -224,6 +224,16 @@ def test_a_manifest_of_an_older_version_can_still_be_shown(
     for options in ((), ("--json",)):
         ran = run_twin("dataset", "stats", *options)
         assert ran.code == 0, ran.err
+
+
+def test_a_snapshot_in_the_shape_of_another_version_is_refused_in_one_sentence(
+    rich: Snapshot, run_twin: Callable[..., Ran]
+) -> None:
+    (rich.folder / "train.jsonl").rename(rich.folder / "sessions.jsonl")
+    ran = run_twin("dataset", "stats")
+    assert ran.code == 2
+    assert "twin dataset build" in ran.err
+    assert ran.err.strip().count("\n") == 0
 
 
 def test_timing_of_another_version_is_not_known_but_the_rest_is(rich: Snapshot, run_twin: Callable[..., Ran]) -> None:

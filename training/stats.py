@@ -125,8 +125,8 @@ class Stats:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for scripts."""
         return {
-            "months": [asdict(month) for month in self.months],
-            "dialogs": [asdict(dialog) for dialog in self.dialogs],
+            "by_month": [asdict(month) for month in self.months],
+            "by_dialog": [asdict(dialog) for dialog in self.dialogs],
             "languages": self.languages,
             "style": asdict(self.style),
             "repetition": asdict(self.repetition),
