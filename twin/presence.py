@@ -5,9 +5,11 @@ Knows nothing of Telegram's client or of texts; it sees ids.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -21,23 +23,31 @@ class Stored:
     has_reactions: bool
 
 
+_SELECT = "select message_id, sent_at, deleted_at is not null, reactions is not null from messages where chat_id = ?"
+
+
 def stored_between(db: Database, chat_id: int, low: int, high: int) -> dict[int, Stored]:
     """The rows of a dialog with `low` <= message id <= `high`, by message id."""
-    rows = db.execute(
-        "select message_id, sent_at, deleted_at is not null, reactions is not null from messages"
-        " where chat_id = ? and message_id between ? and ?",
-        [chat_id, low, high],
-    )
+    return _stored(db.execute(f"{_SELECT} and message_id between ? and ?", [chat_id, low, high]))
+
+
+def stored_of(db: Database, chat_id: int, message_ids: Iterable[int]) -> dict[int, Stored]:
+    """The rows of these messages, by message id."""
+    wanted = json.dumps(list(message_ids))
+    return _stored(db.execute(f"{_SELECT} and message_id in (select value from json_each(?))", [chat_id, wanted]))
+
+
+def _stored(rows: Iterable[Any]) -> dict[int, Stored]:
     return {row[0]: Stored(row[1], bool(row[2]), bool(row[3])) for row in rows}
 
 
-def gone(stored: Mapping[int, Stored], standing: Iterable[int], since: datetime) -> list[int]:
-    """Ids of rows sent since then that Telegram no longer has and that are not marked yet."""
-    there = set(standing)
+def gone(stored: Mapping[int, Stored], standing: Iterable[int], since: datetime | None) -> list[int]:
+    """Ids of rows (sent since then, or whenever) that Telegram no longer has and that are not marked yet."""
+    there, after = set(standing), 0.0 if since is None else since.timestamp()
     return [
         message_id
         for message_id, row in stored.items()
-        if message_id not in there and not row.is_deleted and row.sent_at >= since.timestamp()
+        if message_id not in there and not row.is_deleted and row.sent_at >= after
     ]
 
 
@@ -61,6 +71,16 @@ def correct(db: Database, chat_id: int, stored: Mapping[int, Stored], standing: 
         update = f"update messages set {column} = null where chat_id = ? and message_id = ?"  # noqa: S608 - constants
         changed += sum(db.conn.execute(update, (chat_id, message_id)).rowcount for message_id in message_ids)
     return changed
+
+
+def newest_of(db: Database, chat_id: int) -> tuple[int, int]:
+    """The highest message id of a dialog, and when its latest message was sent (UTC epoch seconds); zeros for none."""
+    row = db.execute(
+        "select (select max(message_id) from messages where chat_id = :chat_id),"
+        " (select max(sent_at) from messages where chat_id = :chat_id)",
+        {"chat_id": chat_id},
+    ).fetchone()
+    return int(row[0] or 0), int(row[1] or 0)
 
 
 def chats_of(db: Database, message_ids: Iterable[int]) -> dict[int, int]:

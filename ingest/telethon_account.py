@@ -1,0 +1,356 @@
+"""The account over Telethon: requests, takeout, updates, with every failure sorted into what helps.
+
+Knows nothing of databases, terminals or how one logs in. The only module, with ingest/telethon_login.py, that imports
+Telethon; the command line imports it when it is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+
+from telethon import TelegramClient, errors, events, utils
+from telethon.sessions import StringSession
+from telethon.tl import functions, types
+
+from ingest.telegram_account import (
+    PAGE,
+    NoTakeout,
+    Page,
+    Person,
+    Refused,
+    RemoteDialog,
+    SessionGone,
+    Wait,
+    reason_to_leave_out,
+)
+from ingest.telegram_message import Names, person_name, username
+from ingest.telegram_patience import Flood, Hiccup, Patience, duration
+from ingest.telegram_updates import Hint, read_update
+
+T = TypeVar("T")
+TIMEOUT_SECONDS = 60.0  # for one request; Telethon itself would wait for ever
+_FINISH_SECONDS = 15.0
+_PACE_SECONDS = 1.0  # between pages, once Telegram asked to wait: what Telethon does from the start
+_TROUBLE = (
+    errors.ServerError,
+    errors.TimedOutError,
+    errors.RpcCallFailError,
+    errors.RpcMcgetFailError,
+    errors.InterdcCallErrorError,
+    errors.InterdcCallRichErrorError,
+)
+_DEAD = (errors.UnauthorizedError, errors.AuthKeyDuplicatedError, errors.AuthKeyNotFound)
+
+
+class _Client(TelegramClient):  # type: ignore[misc]
+    """Telethon's client, that asks for what it missed when it has reconnected; Telethon leaves that to be done."""
+
+    async def _handle_auto_reconnect(self) -> None:
+        await super()._handle_auto_reconnect()
+        await self.catch_up()
+
+
+def make_client(session: str | None, api_id: int, api_hash: str) -> TelegramClient:
+    """A client that waits for nothing by itself and logs nothing: its log holds what people write.
+
+    Args:
+        session: a StringSession's text; None to log in.
+
+    Raises:
+        SessionGone: that is no session.
+    """
+    silent = logging.getLogger("telethon")
+    silent.setLevel(logging.CRITICAL + 1)
+    silent.propagate = False
+    try:
+        stored = StringSession(session)
+    except ValueError as error:
+        raise gone() from error
+    return _Client(
+        stored,
+        api_id,
+        api_hash,
+        base_logger=silent,
+        connection_retries=2,
+        request_retries=1,
+        raise_last_call_error=True,
+        flood_sleep_threshold=0,
+        device_model="twin",
+        app_version="twin",
+    )
+
+
+def gone() -> SessionGone:
+    """What to do when Telegram no longer knows the session."""
+    return SessionGone(
+        "Telegram no longer knows this session: it was ended in Settings > Devices, or has expired",
+        "forget it with `twin ingest logout`, then log in anew with `twin ingest telegram`",
+    )
+
+
+def sorted_out(error: BaseException) -> Exception:
+    """What an exception of Telethon's means here: Flood, Hiccup, SessionGone, NoTakeout, or Refused."""
+    match error:
+        case errors.TakeoutInitDelayError():
+            return NoTakeout(
+                error.seconds,
+                f"Telegram allows an export only in {duration(error.seconds)}: it makes new sessions wait,"
+                " to protect you from thieves",
+                "run this again then, or go on now without it: --no-takeout",
+            )
+        case errors.FloodError() if hasattr(error, "seconds"):
+            return Flood(error.seconds)
+        case errors.TakeoutRequiredError() | errors.TakeoutInvalidError():
+            return NoTakeout(None, "Telegram ended the export early", "run this again, or with --no-takeout")
+        case errors.SessionPasswordNeededError():
+            return Refused("The account is protected by a password", "log in again")
+        case _ if isinstance(error, _DEAD):
+            return gone()
+        case _ if isinstance(error, _TROUBLE):
+            return Hiccup("Telegram has trouble")
+        case errors.TypeNotFoundError():
+            return Refused("Telegram sent something that this version does not know", "upgrade twin")
+        case errors.RPCError():
+            return Refused(f"Telegram refused ({error.message})", "run this again later, and with the newest twin")
+        case TimeoutError():
+            return Hiccup("Telegram did not answer in time")
+        case _:
+            return Hiccup("There is no connection to Telegram")
+
+
+class TelethonAccount:
+    """See `ingest.telegram_account.Account`.
+
+    Args:
+        client: as `make_client` makes it.
+        wait: how to sit out what has to be waited for.
+    """
+
+    def __init__(self, client: TelegramClient, wait: Wait, patience: Patience | None = None) -> None:
+        self.client = client
+        self._wait = wait
+        self._patience = patience or Patience()
+        self._takeout_id: int | None = None
+        self._pace = 0.0
+        self._was_connected = False
+
+    async def connect(self, attempts: int = 3) -> None:
+        """Connect; a few tries only, for nobody is in the middle of anything yet.
+
+        Raises:
+            AccountError: there is no network, or the session is gone.
+        """
+        await Patience(attempts=attempts).ask(self._connect, self._wait)
+
+    async def close(self) -> None:
+        """End the connection, not the session."""
+        with suppress(Exception):
+            async with asyncio.timeout(_FINISH_SECONDS):
+                await self.client.disconnect()
+
+    async def me(self) -> Person:
+        """See `Account.me`."""
+        (user,) = await self.ask(functions.users.GetUsersRequest([types.InputUserSelf()]))
+        return Person.of(user)
+
+    async def dialogs(self) -> list[RemoteDialog]:
+        """See `Account.dialogs`."""
+        found: dict[int, RemoteDialog] = {}
+        for folder in (None, 1):  # all, and once more those in the archive
+            async for dialog in self._list(folder):
+                found.setdefault(dialog.chat_id, dialog)
+        return sorted(found.values(), key=lambda dialog: -dialog.top_id)
+
+    async def total(self, dialog: RemoteDialog) -> int:
+        """See `Account.total`."""
+        return self._page(await self.ask(_history(dialog.peer, limit=1))).total
+
+    async def older(self, dialog: RemoteDialog, before: int) -> Page:
+        """See `Account.older`."""
+        return await self._history(dialog, lambda number: not before or number < before, offset_id=before)
+
+    async def newer(self, dialog: RemoteDialog, after: int) -> Page:
+        """See `Account.newer`."""
+        return await self._history(dialog, lambda number: number > after, offset_id=after + 1, add_offset=-PAGE)
+
+    async def by_ids(self, message_ids: list[int]) -> Page:
+        """See `Account.by_ids`."""
+        wanted = [types.InputMessageID(number) for number in message_ids]
+        return self._page(await self.ask(functions.messages.GetMessagesRequest(wanted)))
+
+    @asynccontextmanager
+    async def takeout(self) -> AsyncIterator[None]:
+        """See `Account.takeout`."""
+        begun = await self.ask(functions.account.InitTakeoutSessionRequest(message_users=True))
+        self._takeout_id = begun.id
+        success = False
+        try:
+            yield
+            success = True
+        finally:
+            with suppress(Exception):  # Telegram ends it by itself when nobody does
+                async with asyncio.timeout(_FINISH_SECONDS):
+                    await self._send(functions.account.FinishTakeoutSessionRequest(success=success or None))
+            self._takeout_id = None
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[asyncio.Queue[Hint]]:
+        """See `Account.listening`."""
+        hints: asyncio.Queue[Hint] = asyncio.Queue()
+
+        async def listen(update: Any) -> None:
+            if (hint := read_update(update)) is not None:
+                hints.put_nowait(hint)
+
+        self.client.add_event_handler(listen, events.Raw)
+        try:
+            yield hints
+        finally:
+            self.client.remove_event_handler(listen)
+
+    async def catch_up(self) -> None:
+        """See `Account.catch_up`."""
+        if not self.client.is_connected():
+            await self._patience.ask(self._connect, self._wait)
+        await self.client.catch_up()
+
+    async def ask(self, request: Any) -> Any:
+        """One request's answer, with patience; see `Patience.ask`."""
+        return await self._patience.ask(lambda: self._send(request), self._wait)
+
+    async def _send(self, request: Any) -> Any:
+        if self._takeout_id is not None:
+            request = functions.InvokeWithTakeoutRequest(self._takeout_id, request)
+        try:
+            if not self.client.is_connected():
+                await self._connect()
+            return await within(self.client(request))
+        except Flood:
+            self._pace = _PACE_SECONDS
+            raise
+
+    async def _connect(self) -> None:
+        """Anew: what is left of a broken connection is cleared away first."""
+        await within(self.client.disconnect())
+        await within(self.client.connect(), TIMEOUT_SECONDS * 2)
+        if self._was_connected:
+            await self.client.catch_up()
+        self._was_connected = True
+
+    async def _history(self, dialog: RemoteDialog, is_asked_for: Callable[[int], bool], **offsets: int) -> Page:
+        if self._pace and self._takeout_id is None:
+            await asyncio.sleep(self._pace)
+        page = self._page(await self.ask(_history(dialog.peer, **offsets)))
+        messages = [message for message in page.messages if is_asked_for(message.id)]
+        messages.sort(key=lambda message: -message.id)
+        return Page(tuple(messages), page.names, page.total, page.is_whole)
+
+    def _page(self, answer: Any) -> Page:
+        is_whole = isinstance(answer, types.messages.Messages)
+        total = len(answer.messages) if is_whole else answer.count
+        return Page(tuple(answer.messages), Names(answer.users, answer.chats), total, is_whole)
+
+    async def _list(self, folder: int | None) -> AsyncIterator[RemoteDialog]:
+        """The list of chats, page by page, until a page brings nothing new."""
+        seen: set[int] = set()
+        request = functions.messages.GetDialogsRequest(
+            offset_date=None,
+            offset_id=0,
+            offset_peer=types.InputPeerEmpty(),
+            limit=PAGE,
+            hash=0,
+            folder_id=folder,
+        )
+        while True:
+            answer = await self.ask(request)
+            entities = {utils.get_peer_id(entity): entity for entity in (*answer.users, *answer.chats)}
+            times = {(utils.get_peer_id(message.peer_id), message.id): message for message in _dated(answer.messages)}
+            fresh = [one for one in answer.dialogs if isinstance(one, types.Dialog) and _marked(one) not in seen]
+            for one in fresh:
+                seen.add(_marked(one))
+                if (entity := entities.get(_marked(one))) is not None:
+                    yield _remote(one, entity)
+            dated = [one for one in fresh if (_marked(one), one.top_message) in times and _marked(one) in entities]
+            last = dated[-1] if dated else None
+            if last is None or isinstance(answer, types.messages.Dialogs):
+                return
+            request.exclude_pinned = True
+            request.offset_id = last.top_message
+            request.offset_date = times[_marked(last), last.top_message].date
+            request.offset_peer = _peer(entities[_marked(last)])
+
+
+async def bounded(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
+    """Await Telethon for so long.
+
+    Raises:
+        TimeoutError: there was no answer.
+        ConnectionError: Telethon gave up; it cancels what it cannot answer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await request
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ConnectionError("the connection was closed") from None
+
+
+async def within(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
+    """Await Telethon for so long, and sort out what goes wrong.
+
+    Raises:
+        Flood, Hiccup, AccountError: see `sorted_out`.
+    """
+    try:
+        return await bounded(request, seconds)
+    except (errors.RPCError, errors.AuthKeyNotFound, errors.TypeNotFoundError, OSError, EOFError) as error:
+        raise sorted_out(error) from None
+
+
+def _history(peer: Any, limit: int = PAGE, offset_id: int = 0, add_offset: int = 0) -> Any:
+    return functions.messages.GetHistoryRequest(
+        peer=peer,
+        offset_id=offset_id,
+        offset_date=None,
+        add_offset=add_offset,
+        limit=limit,
+        max_id=0,
+        min_id=0,
+        hash=0,
+    )
+
+
+def _dated(messages: Iterable[Any]) -> list[Any]:
+    return [message for message in messages if not isinstance(message, types.MessageEmpty)]
+
+
+def _marked(dialog: Any) -> int:
+    return int(utils.get_peer_id(dialog.peer))
+
+
+def _remote(dialog: Any, entity: Any) -> RemoteDialog:
+    kind = type(entity).__name__
+    reason = reason_to_leave_out(entity, kind)
+    if reason is None and entity.access_hash is None:
+        reason = "of an unknown person"
+    return RemoteDialog(
+        chat_id=entity.id,
+        name=person_name(entity) if kind.startswith("User") else getattr(entity, "title", None),
+        username=username(entity),
+        top_id=dialog.top_message,
+        reason=reason,
+        peer=_peer(entity),
+    )
+
+
+def _peer(entity: Any) -> Any:
+    try:
+        return utils.get_input_peer(entity)
+    except TypeError:  # one that cannot be asked for
+        return types.InputPeerEmpty()
