@@ -230,4 +230,4 @@ def test_a_database_that_breaks_meanwhile_is_logged_and_not_raised(
 
     home.database.write_text("no database at all, and long enough to be told from one\n" * 20)
     _look(home)
-    assert "cannot be opened (file is not a database)" in caplog.text
+    assert "is encrypted, or is no database" in caplog.text

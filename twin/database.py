@@ -60,13 +60,20 @@ def scratch_database() -> Database:
 
 
 def _connect(path: Path, key: str | None) -> sqlite3.Connection:
-    """Again if the file was exchanged meanwhile: `twin database encrypt` puts a new one in its place."""
+    """Again if the file was exchanged meanwhile: `twin database encrypt` puts a new one in its place.
+
+    The file is never looked into but by SQLite: to close a descriptor of it takes away the locks of every connection
+    that this process has to it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     while True:
-        _refuse_other_kind(path, key)
         file = path.stat().st_ino
-        connection = (
-            sqlite3.connect(path, timeout=BUSY_TIMEOUT_S) if key is None else connect(path, key, BUSY_TIMEOUT_S)
-        )
+        try:
+            connection = (
+                sqlite3.connect(path, timeout=BUSY_TIMEOUT_S) if key is None else connect(path, key, BUSY_TIMEOUT_S)
+            )
+        except StoreError:
+            _refuse_other_kind(path, key)
+            raise
         try:
             _use_wal(connection)
             connection.execute("pragma synchronous = normal")
@@ -75,6 +82,11 @@ def _connect(path: Path, key: str | None) -> sqlite3.Connection:
                 connection.execute("pragma temp_store = file")  # a staged export may be larger than the memory
             if path.stat().st_ino == file:
                 return connection
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+                _refuse_other_kind(path, key)
+            raise
         except BaseException:
             connection.close()
             raise
