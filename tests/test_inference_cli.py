@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.chats import fill
+from twin.prompt import encode_prompt, render_prompt
 
 
 @pytest.fixture
@@ -59,6 +60,11 @@ def test_reply_names_the_adapter_that_answered(settled, run_twin, monkeypatch):
         '{"messages": [{"role": "user", "content": null}]}',
         '{"messages": [{"role": "user", "content": " "}]}',
         '{"messages": [{"role": "user", "content": "\\ud800"}]}',
+        '{"messages": [{"role": "user", "content": "x", "at": "noon"}]}',
+        '{"messages": [{"role": "user", "content": "x"}], "at": "2024-05-01T12:00:00"}',
+        '{"messages": [{"role": "user", "content": "x"}], "at": "0001-01-01T00:00:00+09:00"}',
+        '{"messages": [{"role": "user", "content": "x"}], "peer": 7}',
+        '{"messages": [{"role": "user", "content": "x"}], "chat_id": "7"}',
     ],
 )
 def test_a_line_that_is_no_context_is_named_by_its_number_not_by_its_text(settled, run_twin, monkeypatch, line):
@@ -66,6 +72,65 @@ def test_a_line_that_is_no_context_is_named_by_its_number_not_by_its_text(settle
     ran = run_twin("reply")
     assert ran.code == 2 and ran.out == ""
     assert ran.err.startswith("twin: Line 2 is not a context: write") and len(ran.err.splitlines()) == 1
+
+
+@pytest.fixture
+def prompts(monkeypatch):
+    """The prompts that the engine is given from here on, as the texts they were made of."""
+    seen = []
+
+    def encode(spec, tokenizer, conversation, reply_tokens):
+        seen.append("".join(part.text for group in render_prompt(spec, conversation) for part in group))
+        return encode_prompt(spec, tokenizer, conversation, reply_tokens)
+
+    monkeypatch.setattr("inference.local.encode_prompt", encode)
+    return seen
+
+
+def test_a_line_may_tell_who_is_spoken_to_and_when(settled, run_twin, monkeypatch, prompts):
+    for name, value in (("PEER", "name"), ("RELATION", "true"), ("TIME_OF_DAY", "true"), ("GAPS", "true")):
+        monkeypatch.setenv(f"TWIN_DATASET__{name}", value)
+    monkeypatch.setenv("TWIN_OWNER__TIMEZONE", "Asia/Tokyo")
+    messages = [
+        {"role": "user", "content": "hey", "at": "2024-05-01T11:58:00Z"},
+        {"role": "user", "content": "there?", "at": "2024-05-01T12:00:00Z"},
+    ]
+    told = {"peer": "Anna", "relation": "friend", "at": "2024-05-01T17:00:00+02:00"}
+    say(monkeypatch, json.dumps({"messages": messages} | told), json.dumps({"messages": messages[:1]}))
+    assert run_twin("reply").code == 0
+    assert prompts[:2] == [
+        "(with Anna, friend)\n\nThem (20h):\nhey\nthere?\n\nMe (0h, after hours):\n",
+        "Them (20h):\nhey\n\nMe:\n",
+    ]
+
+
+def test_a_pseudonym_is_that_of_the_chat(settled, run_twin, monkeypatch, prompts):
+    monkeypatch.setenv("TWIN_DATASET__PEER", "pseudonym")
+    say(monkeypatch, json.dumps({"messages": [{"role": "user", "content": "hey"}], "peer": "Anna", "chat_id": 71}))
+    assert run_twin("reply").code == 0
+    assert prompts[0] == "(with Andie L)\n\nThem:\nhey\n\nMe:\n"
+
+
+def test_a_context_that_ends_with_the_owners_turn_is_gone_on_with(settled, run_twin, monkeypatch, prompts):
+    said = [{"role": "user", "content": "hey"}, {"role": "assistant", "content": "yo"}]
+    say(monkeypatch, json.dumps({"messages": said}))
+    assert run_twin("reply").code == 0
+    assert prompts[0] == "Them:\nhey\n\nMe:\nyo\n"
+
+
+def test_one_may_chat_as_somebody_the_owner_knows(settled, store, run_twin, monkeypatch, prompts):
+    store.dialog_table.tag(7, "friend")
+    say(monkeypatch, "hey", "are you there?")
+    untaught = run_twin("chat", "--as", "Somebody")
+    assert untaught.code == 0 and "It was not taught whom it talks to" in untaught.out.replace("\n", " ")
+    monkeypatch.setenv("TWIN_DATASET__PEER", "name")
+    monkeypatch.setenv("TWIN_DATASET__RELATION", "true")
+    say(monkeypatch, "hey", "are you there?")
+    taught = run_twin("chat", "--as", "somebody")
+    assert taught.code == 0 and "You are Somebody, friend." in taught.out
+    assert prompts[-1].startswith("(with Somebody, friend)\n\nThem:\nhey\n")
+    nobody = run_twin("chat", "--as", "Nobody")
+    assert nobody.code == 2 and "There is no such dialog" in nobody.err
 
 
 def test_chat_answers_until_the_input_ends(settled, run_twin, monkeypatch):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from inference.local import LocalGenerator
 from tests.chats import ANSWERS, fill
 from training.dataset import build
+from training.encode import windows
+from training.evaluate import questions
 from training.run import train
+from twin.conversations import sessions
 from twin.errors import AdapterError
-from twin.messages import Conversation, Turn
+from twin.messages import Conversation, Peer, Turn
+from twin.prompt import encode_prompt
 from twin.registry import Registry
-from twin.sections import Base, Reply, Train
+from twin.sections import Base, DatasetSettings, Owner, Reply, Train
 
 GREEDY = Reply(temperature=0, max_tokens=24)
 
@@ -35,10 +40,10 @@ def trained(home, store, tiny_base):
     registry = Registry(settings.adapters, store.db)
     snapshot = build(store, settings)
 
-    def run(seed: int = 0, epochs: int = 6):
+    def run(seed: int = 0, epochs: int = 6, **sections):
         how = Train(epochs=epochs, learning_rate=2e-2, batch_tokens=256, seed=seed)
         done = train(
-            settings.model_copy(update={"train": how}),
+            settings.model_copy(update={"train": how, **sections}),
             snapshot,
             registry,
             say=lambda _: None,
@@ -85,6 +90,38 @@ def test_a_batch_gives_what_single_questions_give(trained, opened):
     generator = opened(settings)
     several = [ASKED, asked("hey"), asked("when?", "and where? " * 9), Conversation(())]
     assert generator.replies(several) == [generator.reply(conversation) for conversation in several]
+
+
+def test_what_serving_asks_begins_what_training_saw_token_for_token(trained, opened, store):
+    settings, _, _ = trained(epochs=1)
+    generator = opened(settings)
+    tokenizer = generator._base.tokenizer
+    told = {"peer": "name", "relation": True, "time_of_day": True, "gaps": True, "timezone": "Asia/Kolkata"}
+    spec = replace(generator.prompt, **told)
+    found = sessions(store.messages(7), peer=Peer("Anna", "friend"))
+    assert len(found) == 30
+    for session in found:
+        (window,) = windows([session], spec, tokenizer)
+        for question in questions([session], 100):
+            prompt = encode_prompt(spec, tokenizer, question.conversation, 50)
+            assert list(window.ids[: len(prompt)]) == prompt
+            assert window.supervised[len(prompt)] and not any(window.supervised[len(prompt) - 2 : len(prompt)])
+
+
+def test_an_adapter_keeps_telling_what_it_was_taught_whatever_the_settings_say_now(trained, opened):
+    settings, registry, version = trained(
+        epochs=1,
+        dataset=DatasetSettings(peer="pseudonym", gaps=True),
+        owner=Owner(language="ru", timezone="Asia/Tokyo"),
+    )
+    kept = opened(settings.model_copy(update={"dataset": DatasetSettings(), "owner": Owner(language="de")})).prompt
+    assert (kept.peer, kept.gaps, kept.timezone) == ("pseudonym", True, "Asia/Tokyo")
+    assert kept == registry.verify(version).prompt
+
+
+def test_the_bare_base_is_asked_as_the_settings_say(home, tiny_base, opened):
+    settings = home.model_copy(update={"base": Base(model=str(tiny_base())), "owner": Owner(language="ru")})
+    assert opened(settings).prompt.language == "ru"
 
 
 def test_greedy_answers_repeat_and_seeded_samples_too(trained, opened):
