@@ -118,7 +118,7 @@ def test_the_tables_tell_everything_and_repeat_nothing_that_was_said(
     assert ran.code == 0
     for expected in (
         rich.fingerprint,
-        "repeated",
+        "not learned from: repeated",
         "empty 7, deleted 3",
         "excluded 1",
         "... and 5 more",

@@ -99,7 +99,7 @@ def _became(turns: Mapping[str, Mapping[str, int]]) -> Table:
         reason: sum(counts.get(reason, 0) for counts in turns.values()) for part in turns.values() for reason in part
     }
     for reason in sorted(totals, key=lambda reason: (reason != "supervised", -totals[reason], reason)):
-        said = "learned from, or held out" if reason == "supervised" else f"context only: {reason}"
+        said = "learned from, or held out" if reason == "supervised" else f"not learned from: {reason}"
         table.add_row(said, *(f"{counts.get(reason, 0):,}" for counts in turns.values()))
     return table
 
