@@ -154,3 +154,24 @@ def test_encoded_pieces_add_up_and_can_become_mere_context():
     piece = Encoded((1, 2), (True, False)) + Encoded((3,), (True,))
     assert len(piece) == 3 and piece[1:].ids == (2, 3)
     assert piece.unsupervised == Encoded((1, 2, 3), (False, False, False))
+
+
+@pytest.mark.parametrize("end", ["<|im_end|>", "<|im_end|>\n", "<|im_end|>\n<|im_start|>user\nhi"])
+def test_a_chatml_reply_ends_at_its_mark_also_when_generation_stopped_right_there(end):
+    spec = PromptSpec(template="chatml")
+    assert reply_is_complete(spec, "ok\nsee you" + end)
+    assert read_reply(spec, "ok\nsee you" + end) == ("ok", "see you")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\n\n \n b", "a↵b"),
+        ("a\r\nb\u2028c\x85d", "a↵b↵c↵d"),
+        (" a \n", "a"),
+        ("press ↵", "press ⏎"),
+        ("↵", "⏎"),
+    ],
+)
+def test_a_message_is_one_line_and_an_arrow_somebody_typed_is_no_newline(text, line):
+    assert write_bubble(text) == line == write_bubble(read_bubble(line))
