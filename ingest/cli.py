@@ -14,7 +14,9 @@ from twin.console import OpenGroup
     cls=OpenGroup,
     elsewhere={
         "export": "ingest.export_cli:export",
+        "jsonl": "ingest.export_cli:jsonl",
         "status": "ingest.status_cli:status",
+        "whatsapp": "ingest.export_cli:whatsapp",
     },
 )
 def ingest() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,8 @@ from twin.messages import Message
 MALFORMED = "malformed"
 ZONELESS = "time without a zone, read as UTC"
 DETAIL = "a detail of unknown shape left out"
+GUESSED = "a reaction taken to be by the one who did not write the message"
+FLATTENED = "a layout in blocks kept as its words"
 
 _INT64 = 1 << 63
 _USER = re.compile(r"(?:user)?(\d{1,19})", re.ASCII)
@@ -57,7 +60,7 @@ def read_message(raw: Any, chat_id: int, chat_name: str | None, owner_id: int, i
         raise Skip(MALFORMED)
     _refuse_kinds(raw)
     message_id = _integer(raw.get("id"))
-    text = _text(raw.get("text", ""))
+    text = _text(raw.get("text", "")) if "rich_message" not in raw else _rich_text(raw["rich_message"], inexact)
     if message_id is None or text is None:
         raise Skip(MALFORMED)
     if not text and _MEDIA_KEYS.isdisjoint(raw):
@@ -81,7 +84,9 @@ def read_message(raw: Any, chat_id: int, chat_name: str | None, owner_id: int, i
         media=media,
         media_note=None if media is None else _note(raw, media, inexact),
         entities=_entities(raw, text, inexact),
-        reactions=_reactions(raw["reactions"], owner_id, inexact) if "reactions" in raw else None,
+        reactions=_reactions(raw["reactions"], owner_id, sender_id == owner_id, inexact)
+        if "reactions" in raw
+        else None,
     )
 
 
@@ -155,6 +160,25 @@ def _text(value: Any) -> str | None:
     parts = [part.get("text") if isinstance(part, dict) else part for part in value]
     words = [part for part in parts if isinstance(part, str)]
     return "".join(words) if len(words) == len(parts) else None
+
+
+def _rich_text(rich: Any, inexact: Counter[str]) -> str:
+    """The words of a message that is written in blocks (headings, lists, tables ...), a line a block."""
+    inexact[FLATTENED] += 1
+    blocks = rich.get("blocks") if isinstance(rich, dict) else None
+    lines = ("".join(_words(block)) for block in blocks) if isinstance(blocks, list) else ()
+    return "\n".join(line for line in lines if line)
+
+
+def _words(block: Any) -> Iterator[str]:
+    """Every plain text below, in order; however deep a file that somebody tampered with nests."""
+    waiting = [block]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict) and part.get("type") == "plain" and isinstance(part.get("text"), str):
+            yield part["text"]
+        elif isinstance(part, dict | list):
+            waiting += reversed(list(part.values()) if isinstance(part, dict) else part)
 
 
 def _name(value: Any, inexact: Counter[str]) -> str:
@@ -238,18 +262,25 @@ def _is_telling(key: str, value: Any) -> bool:
     return key != "document_id" or (isinstance(value, str) and value.isdigit())
 
 
-def _reactions(value: Any, owner_id: int, inexact: Counter[str]) -> str | None:
-    """Who of the two reacted: newer exports tell the latest of each emoji, and how many there were."""
+def _reactions(value: Any, owner_id: int, is_owners: bool, inexact: Counter[str]) -> str | None:
+    """Who of the two reacted: newer exports tell how many did with each emoji, and mostly who they were.
+
+    There are only two people, so two reactions are one of each. One that nobody is named for is taken to be by
+    whoever did not write the message.
+    """
     votes = []
     for one in value if isinstance(value, list) else [value]:
         kind = one.get("type") if isinstance(one, dict) else None
         emoji = one.get("emoji") if kind == "emoji" else {"custom_emoji": CUSTOM, "paid": PAID}.get(str(kind))
         count = _integer(one.get("count")) if isinstance(one, dict) else None
         recent = one.get("recent", []) if isinstance(one, dict) else []
-        if not isinstance(emoji, str) or count is None or not isinstance(recent, list):
+        if not isinstance(emoji, str) or count is None or count < 1 or not isinstance(recent, list):
             inexact[DETAIL] += 1
             continue
         from_ids = [user_id(vote.get("from_id")) for vote in recent if isinstance(vote, dict)]
-        by_owner = owner_id in from_ids or count > 1  # there are only two people
+        by_owner = owner_id in from_ids or count > 1
+        if count == 1 and not from_ids:
+            inexact[GUESSED] += 1
+            by_owner = not is_owners
         votes.append((emoji, by_owner, count > by_owner))
     return compact(votes)

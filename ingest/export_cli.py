@@ -1,12 +1,14 @@
-"""`twin ingest export`: chats that another program wrote into files.
+"""`twin ingest export`, `whatsapp` and `jsonl`: chats that another program wrote into files.
 
 Knows nothing of formats; prints names, counts and times, never what was said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,34 +24,78 @@ from ingest.pipeline import earlier_owner
 from ingest.places import Place
 from ingest.report import as_json, print_report
 from ingest.source import Wishes
-from twin.console import echo_json
+from ingest.zones import machine_zone
+from twin.console import echo_json, is_interactive, printable
 from twin.settings import Settings, load_settings
 from twin.store import Store
 
+_PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+_OWNER_ID = click.option("--owner-id", type=click.IntRange(min=1), help="Your Telegram user id, if no export tells it.")
+_ME = click.option("--me", metavar="NAME", help="Your name in WhatsApp, as it stands before your messages.")
+_TIMEZONE = click.option(
+    "--timezone", metavar="ZONE", help="Of times without a zone, as Europe/Berlin; else this machine's."
+)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would come in.")
+_JSON = click.option("--json", "is_json", is_flag=True, help="One JSON document instead of tables.")
+
 
 @click.command("export")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--owner-id", type=click.IntRange(min=1), help="Your Telegram user id, if no export tells it.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would come in.")
-@click.option("--json", "is_json", is_flag=True, help="One JSON document instead of tables.")
-def export(paths: tuple[Path, ...], owner_id: int | None, dry_run: bool, is_json: bool) -> None:
-    """Read exports of Telegram Desktop (JSON): files, the folders with them, folders of such folders, zip archives.
+@_PATHS
+@_OWNER_ID
+@_ME
+@_TIMEZONE
+@_DRY_RUN
+@_JSON
+def export(
+    paths: tuple[Path, ...],
+    owner_id: int | None,
+    me: str | None,
+    timezone: str | None,
+    dry_run: bool,
+    is_json: bool,
+) -> None:
+    """Read exports: files, the folders they are in, folders of such folders, zip archives of any of them.
 
-    Private dialogs with people come in, and nothing else; running it again adds only what is new. What is in a zip
-    archive is read where it is, and never unpacked.
+    Telegram Desktop's as JSON, WhatsApp's, and JSON lines are told apart by themselves. Private dialogs with people
+    come in, and nothing else; running it again adds only what is new. What is in an archive is never unpacked.
     """
-    bring_in(paths, owner_id, Wishes(), tuple(FORMATS), dry_run, is_json)
+    bring_in(paths, tuple(FORMATS), Wishes(me, timezone or machine_zone()), owner_id, dry_run, is_json)
+
+
+@click.command("whatsapp")
+@_PATHS
+@_ME
+@_TIMEZONE
+@_DRY_RUN
+@_JSON
+def whatsapp(paths: tuple[Path, ...], me: str | None, timezone: str | None, dry_run: bool, is_json: bool) -> None:
+    """Read chats that WhatsApp exported (Export chat, without media): text files, folders, zip archives."""
+    bring_in(paths, ("whatsapp",), Wishes(me, timezone or machine_zone()), None, dry_run, is_json)
+
+
+@click.command("jsonl")
+@_PATHS
+@_TIMEZONE
+@_DRY_RUN
+@_JSON
+def jsonl(paths: tuple[Path, ...], timezone: str | None, dry_run: bool, is_json: bool) -> None:
+    """Read JSON lines: {"chat": "Anna", "date": "2024-05-01T18:30:00Z", "sender": "A", "is_owner": false, "text": ""}.
+
+    A date may also be seconds since 1970. `id`, `chat_id`, `reply_to`, `edited`, `media`, `media_note`,
+    `forwarded_from` and `via_bot` are understood, too; lines of no use are counted, each under its reason.
+    """
+    bring_in(paths, ("jsonl",), Wishes(None, timezone or machine_zone()), None, dry_run, is_json)
 
 
 def bring_in(
     paths: Sequence[Path],
-    owner_id: int | None,
-    wishes: Wishes,
     formats: Sequence[str],
+    wishes: Wishes,
+    owner_id: int | None,
     is_rehearsal: bool,
     is_json: bool,
 ) -> None:
-    """What all commands that read files do: find, read, tell; ends with exit code 2 if a file could not be read."""
+    """What all these commands do: find, read, tell; ends with exit code 2 if a file could not be read."""
     settings = load_settings()
     found = find(paths)
     with _store(settings, is_rehearsal) as store:
@@ -60,8 +106,11 @@ def bring_in(
             me=wishes.me,
             earlier_names=KnownFiles(store.db).names(),
         )
-        with _progress(found) as on_bytes:
-            outcomes = ingest_files(found, store, Request(wishes, claims, formats, is_rehearsal), on_bytes)
+        with _progress(found) as bar:
+            if is_interactive() and not is_json:
+                claims = replace(claims, choose=partial(_choose, bar))
+            request = Request(wishes, claims, formats, is_rehearsal)
+            outcomes = ingest_files(found, store, request, partial(bar.advance, bar.task_ids[0]))
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(outcomes) == len(errors) == 1:
         raise errors[0]
@@ -75,6 +124,19 @@ def bring_in(
         click.get_current_context().exit(2)
 
 
+def _choose(bar: Progress, place: Place, names: Sequence[str]) -> str:
+    """Ask which of the people in a file the owner is; the empty name if it is none of them."""
+    bar.stop()
+    click.echo(f"Who are you in {place}?")
+    for number, name in enumerate(names, 1):
+        click.echo(f"  {number}  {printable(name)}")
+    if len(names) == 1:
+        click.echo("  0  somebody else")
+    number = click.prompt("Number", type=click.IntRange(len(names) > 1, len(names)))
+    bar.start()
+    return names[number - 1] if number else ""
+
+
 @contextmanager
 def _store(settings: Settings, is_rehearsal: bool) -> Iterator[Store]:
     """The database; for a rehearsal without one, an empty one that leaves nothing behind."""
@@ -83,12 +145,12 @@ def _store(settings: Settings, is_rehearsal: bool) -> Iterator[Store]:
 
 
 @contextmanager
-def _progress(found: Sequence[Found]) -> Iterator[Callable[[int], None]]:
-    """A bar over the bytes read, on stderr, if that is a terminal."""
+def _progress(found: Sequence[Found]) -> Iterator[Progress]:
+    """A bar over the bytes to be read, on stderr, if that is a terminal."""
     console = Console(stderr=True)
     files = [each for each in found if isinstance(each, Place)]
     shown = files[0].name if len(files) == 1 else f"{len(files)} files"
     columns = (TextColumn("reading {task.fields[files]}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=sum(place.size for place in files) * 2, files=shown)
-        yield lambda count: bar.advance(task, count)
+        bar.add_task("", total=sum(place.size for place in files) * 2, files=shown)
+        yield bar

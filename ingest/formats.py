@@ -15,6 +15,8 @@ from ingest.source import Format
 from twin.errors import IngestError
 
 FORMATS = {
+    "whatsapp": "ingest.whatsapp:FORMAT",
+    "jsonl": "ingest.jsonl:FORMAT",
     "telegram": "ingest.desktop_export:FORMAT",
 }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from os.path import commonpath
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -92,22 +94,24 @@ def _known(known: int, files: int) -> str:
 
 
 def _file_table(outcomes: Sequence[Outcome]) -> Table:
-    table = Table("file", title=Text("what came in, by file"))
-    for heading in ("dialogs", "messages", "added", "updated", "there already", "left out"):
+    """A line a file, by what tells it from the others."""
+    brought = [(outcome.label, outcome.report) for outcome in outcomes if outcome.report is not None]
+    table = Table("file", title=Text(f"{len(brought):,} files"), title_justify="left")
+    for heading in ("messages", "added", "updated", "unchanged", "left out"):
         table.add_column(heading, justify="right")
-    for outcome in outcomes:
-        if (report := outcome.report) is not None:
-            written = report.written
-            counts = (
-                len(report.dialogs),
-                report.messages,
-                written.added,
-                written.updated,
-                written.unchanged,
-                sum(report.skipped.values()),
-            )
-            table.add_row(Text(outcome.label, overflow="fold"), *(f"{count:,}" for count in counts))
+    folder = commonpath([Path(label).absolute().parent for label, _ in brought])
+    for label, report in brought[:_ROWS]:
+        shown = str(Path(label).absolute()).removeprefix(folder).removeprefix("/")
+        table.add_row(Text(shown, overflow="fold"), *_counts(report.messages, report.written, report.skipped))
+    if rest := [report for _, report in brought[_ROWS:]]:
+        messages = sum(report.messages for report in rest)
+        table.add_row(f"... and {len(rest):,} more", *_counts(messages, _written(rest), _summed(rest, "skipped")))
     return table
+
+
+def _counts(messages: int, written: Written, skipped: dict[str, int]) -> list[str]:
+    counts = (messages, written.added, written.updated, written.unchanged, sum(skipped.values()))
+    return [f"{count:,}" for count in counts]
 
 
 def _reports(outcomes: Sequence[Outcome]) -> list[IngestReport]:

@@ -43,7 +43,8 @@ def dialog_as_json(row: Dialog) -> dict[str, Any]:
 def dialog_table(dialogs: Iterable[Dialog], title: str, rows: int) -> Table:
     """The first `rows` dialogs, one line for the others, and the totals."""
     dialogs = list(dialogs)
-    table = Table("dialog", title=Text(f"{len(dialogs):,} private dialogs {title}"), show_footer=True)
+    plural = "" if len(dialogs) == 1 else "s"
+    table = Table("dialog", title=Text(f"{len(dialogs):,} private dialog{plural} {title}"), show_footer=True)
     totals = _totals(dialogs)
     table.columns[0].footer = "in all"
     for heading, total in zip(("messages", "yours", "first", "last"), totals, strict=True):
