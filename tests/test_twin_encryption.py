@@ -37,10 +37,10 @@ def fill(store: Store) -> None:
 
 
 def dump(db: sqlite3.Connection) -> list[tuple[object, ...]]:
-    """Every row of every table and the schema, in a fixed order."""
+    """Every row of every table and the schema, by the first column."""
     names = [row[0] for row in db.execute("select name from sqlite_master where type = 'table' order by 1")]
     schema = db.execute("select type, name, sql from sqlite_master order by 1, 2").fetchall()
-    return [*schema, *(row for name in names for row in db.execute(f'select * from "{name}" order by 1, 2'))]  # noqa: S608
+    return [*schema, *(row for name in names for row in db.execute(f'select * from "{name}" order by 1'))]  # noqa: S608
 
 
 class MemoryKeyring(KeyringBackend):

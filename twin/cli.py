@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "init": ("twin.commands", "init", "Write a commented twin.toml."),
     "doctor": ("inference.doctor", "doctor", "Check this machine and say what to do."),
     "ingest": ("ingest.cli", "ingest", "Bring your private dialogs into the database."),
+    "search": ("twin.search_cli", "search", "Find messages by what was said."),
     "dataset": ("training.cli", "dataset", "Build and describe the training set."),
     "train": ("training.cli", "train", "Fine-tune an adapter on your replies."),
     "eval": ("training.cli", "evaluate", "Measure base and twin on held-out conversations."),

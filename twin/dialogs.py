@@ -6,6 +6,7 @@ Knows nothing of what was said.
 from __future__ import annotations
 
 import time
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,11 +60,15 @@ class Dialogs:
 
     def all(self) -> list[Dialog]:
         """Every dialog with its counts, most messages first."""
+        return self._with_counts("", [])
+
+    def _with_counts(self, where: str, values: list[int]) -> list[Dialog]:
         rows = self._db.query(
-            "select d.*, count(m.message_id) as messages, coalesce(sum(m.is_owner), 0) as owner,"
+            "select d.*, count(m.message_id) as messages, coalesce(sum(m.is_owner), 0) as owner,"  # noqa: S608
             " min(m.sent_at) as first_at, max(m.sent_at) as last_at"
-            " from dialogs d left join messages m using (chat_id)"
-            " group by d.chat_id order by messages desc, d.chat_id"
+            f" from dialogs d left join messages m using (chat_id) {where}"
+            " group by d.chat_id order by messages desc, d.chat_id",
+            values,
         )
         return [
             Dialog(
@@ -82,21 +87,34 @@ class Dialogs:
         ]
 
     def find(self, who: str) -> Dialog:
-        """The one dialog that a person means by a name, "@username" or id.
+        """The one dialog that a person means, with its counts; see `identify`."""
+        return self._with_counts("where d.chat_id = ?", [self.identify(who)])[0]
 
-        An exact name, username or id (any case) counts first, then the beginning of a name.
+    def identify(self, who: str) -> int:
+        """The id of the one dialog that a person means by a name, "@username" or id.
+
+        An id counts first, then a whole name or username (any case), then the beginning of a name.
 
         Raises:
             StoreError: none or several fit.
         """
-        dialogs, asked = self.all(), who.strip().removeprefix("@").casefold()
-        exact = [d for d in dialogs if asked in (str(d.chat_id), _fold(d.name), _fold(d.username)) and asked]
-        found = exact or [d for d in dialogs if asked and _fold(d.name).startswith(asked)]
+        known = self._db.execute("select chat_id, name, username from dialogs order by chat_id").fetchall()
+        asked, is_username = _fold(who.removeprefix("@")), who.startswith("@")
+        tiers = (
+            [chat_id for chat_id, _, _ in known if not is_username and who.strip() == str(chat_id)],
+            [
+                chat_id
+                for chat_id, name, username in known
+                if asked and (asked == _fold(username) or (not is_username and asked == _fold(name)))
+            ],
+            [chat_id for chat_id, name, _ in known if asked and not is_username and _fold(name).startswith(asked)],
+        )
+        found = next((tier for tier in tiers if tier), [])
         if len(found) == 1:
-            return found[0]
+            return int(found[0])
         if not found:
-            raise StoreError("There is no such dialog", "`twin ingest status` lists them")
-        ids = ", ".join(str(dialog.chat_id) for dialog in found[:5])
+            raise StoreError("There is no such dialog", "`twin dialogs list` shows them")
+        ids = ", ".join(map(str, found[:5])) + (" ..." if len(found) > 5 else "")
         raise StoreError(f"{len(found)} dialogs are called so", f"give one of their ids: {ids}")
 
     def peer(self, chat_id: int) -> Peer:
@@ -118,7 +136,7 @@ class Dialogs:
 
 
 def _fold(name: str | None) -> str:
-    return (name or "").strip().casefold()
+    return unicodedata.normalize("NFKC", name or "").strip().casefold()
 
 
 def _time(seconds: int | None) -> datetime | None:

@@ -180,13 +180,20 @@ def m007_dialog_details(db: Database) -> None:
 
 @migrations()
 def m008_forgotten(db: Database) -> None:
-    """What the owner wanted forgotten: messages of a dialog sent before that time are never stored again."""
+    """What the owner wanted forgotten: messages of a dialog sent before that time are never stored again; and which
+    training sets of that time had held some of them, so that what learned from those is known."""
     db.table("forgotten").create(
         {"id": int, "chat_id": int, "before": int, "forgotten_at": float},
         pk="id",
         not_null={"chat_id", "before", "forgotten_at"},
     )
     db.table("forgotten").create_index(["chat_id", "before"])
+    db.table("forgotten_snapshots").create(
+        {"forgotten_id": int, "fingerprint": str, "held": int},
+        pk=("forgotten_id", "fingerprint"),
+        not_null={"held"},
+        foreign_keys=[("forgotten_id", "forgotten", "id")],
+    )
 
 
 @migrations()
@@ -229,6 +236,35 @@ def m011_ingest_files(db: Database) -> None:
         not_null={"sha256", "part", "size", "format", "version", "owner_id", "run_id", "rules", "report"},
     )
     db.table("ingest_files").create_index(["sha256", "part"])
+
+
+@migrations()
+def m010_search(db: Database) -> None:
+    """The search index, written by twin/search_index.py, and the messages that it does not hold yet. Newest first is
+    its own order: a row's id is the message's time and, below that, its row id (`sent_at << 25 | id & 0x1FFFFFF`).
+
+    Triggers keep out of it what no longer holds, whoever writes to `messages`. They look before they insert, because
+    an upsert overrides their conflict clauses (https://www.sqlite.org/lang_createtrigger.html)."""
+    db.execute(
+        "create virtual table search using"
+        " fts5(text, tags, id unindexed, tokenize = 'ascii', prefix = '1 2', columnsize = 0)"
+    )
+    db.execute("insert into search (search, rank) values ('automerge', 8)")
+    db.execute("create table search_pending (id integer primary key)")
+    db.execute("insert into search_pending select id from messages")
+    add = (
+        "insert into search_pending select new.id"
+        " where not exists (select 1 from search_pending where search_pending.id = new.id);"
+    )
+    remove = "delete from search where rowid = (old.sent_at << 25) | (old.id & 33554431);"
+    said = "(old.text, old.sent_at, old.is_owner) is not (new.text, new.sent_at, new.is_owner)"
+    db.execute(f"create trigger message_said after insert on messages begin {add} end")
+    db.execute(
+        "create trigger message_changed after update of text, sent_at, is_owner on messages"
+        f" when {said} begin {remove} {add} end"
+    )
+    remove += " delete from search_pending where id = old.id;"
+    db.execute(f"create trigger message_gone after delete on messages begin {remove} end")
 
 
 @migrations()

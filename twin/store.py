@@ -99,10 +99,11 @@ class Store:
 
     def mark_deleted(self, chat_id: int, message_ids: Iterable[int], at: datetime) -> int:
         """Mark messages as seen deleted; the rows stay. Returns how many were newly marked."""
-        cursor = self.db.conn.executemany(
-            "update messages set deleted_at = ? where chat_id = ? and message_id = ? and deleted_at is null",
-            [(int(at.timestamp()), chat_id, message_id) for message_id in message_ids],
-        )
+        with self.atomic():
+            cursor = self.db.conn.executemany(
+                "update messages set deleted_at = ? where chat_id = ? and message_id = ? and deleted_at is null",
+                [(int(at.timestamp()), chat_id, message_id) for message_id in message_ids],
+            )
         return int(cursor.rowcount)
 
     def write_messages(self, messages: Sequence[Message]) -> int:
