@@ -243,8 +243,8 @@ def m010_search(db: Database) -> None:
     """The search index, written by twin/search_index.py, and the messages that it does not hold yet. Newest first is
     its own order: a row's id is the message's time and, below that, its row id (`sent_at << 25 | id & 0x1FFFFFF`).
 
-    Triggers keep out of it what no longer holds, whoever writes to `messages`. They look before they insert, because
-    an upsert overrides their conflict clauses (https://www.sqlite.org/lang_createtrigger.html)."""
+    Triggers keep out of it what no longer holds, whoever writes to `messages`. The one on updates looks before it
+    inserts: an upsert overrides conflict clauses of triggers (https://www.sqlite.org/lang_createtrigger.html)."""
     db.execute(
         "create virtual table search using"
         " fts5(text, tags, id unindexed, tokenize = 'ascii', prefix = '1 2', columnsize = 0)"
@@ -258,7 +258,9 @@ def m010_search(db: Database) -> None:
     )
     remove = "delete from search where rowid = (old.sent_at << 25) | (old.id & 33554431);"
     said = "(old.text, old.sent_at, old.is_owner) is not (new.text, new.sent_at, new.is_owner)"
-    db.execute(f"create trigger message_said after insert on messages begin {add} end")
+    db.execute(
+        "create trigger message_said after insert on messages begin insert into search_pending values (new.id); end"
+    )
     db.execute(
         "create trigger message_changed after update of text, sent_at, is_owner on messages"
         f" when {said} begin {remove} {add} end"
