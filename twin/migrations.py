@@ -214,31 +214,6 @@ def m009_cursors(db: Database) -> None:
 
 
 @migrations()
-def m011_ingest_files(db: Database) -> None:
-    """Files that were read, by their bytes, so that none is read twice. `report` holds numbers and ids, no names and
-    no text; `rules` what the owner had excluded and forgotten of its dialogs, by which it was read."""
-    db.table("ingest_files").create(
-        {
-            "id": int,
-            "sha256": str,
-            "part": str,
-            "size": int,
-            "format": str,
-            "version": int,
-            "owner_id": int,
-            "me": str,
-            "timezone": str,
-            "run_id": int,
-            "rules": str,
-            "report": str,
-        },
-        pk="id",
-        not_null={"sha256", "part", "size", "format", "version", "owner_id", "run_id", "rules", "report"},
-    )
-    db.table("ingest_files").create_index(["sha256", "part"])
-
-
-@migrations()
 def m010_search(db: Database) -> None:
     """The search index, written by twin/search_index.py, and the messages that it does not hold yet. Newest first is
     its own order: a row's id is the message's time and, below that, its row id (`sent_at << 25 | id & 0x1FFFFFF`).
@@ -267,6 +242,31 @@ def m010_search(db: Database) -> None:
     )
     remove += " delete from search_pending where id = old.id;"
     db.execute(f"create trigger message_gone after delete on messages begin {remove} end")
+
+
+@migrations()
+def m011_ingest_files(db: Database) -> None:
+    """Files that were read, by their bytes, so that none is read twice. `report` holds numbers and ids, no names and
+    no text; `rules` what the owner had excluded and forgotten of its dialogs, by which it was read."""
+    db.table("ingest_files").create(
+        {
+            "id": int,
+            "sha256": str,
+            "part": str,
+            "size": int,
+            "format": str,
+            "version": int,
+            "owner_id": int,
+            "me": str,
+            "timezone": str,
+            "run_id": int,
+            "rules": str,
+            "report": str,
+        },
+        pk="id",
+        not_null={"sha256", "part", "size", "format", "version", "owner_id", "run_id", "rules", "report"},
+    )
+    db.table("ingest_files").create_index(["sha256", "part"])
 
 
 @migrations()
