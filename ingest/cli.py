@@ -17,6 +17,8 @@ from twin.console import OpenGroup
         "jsonl": "ingest.export_cli:jsonl",
         "status": "ingest.status_cli:status",
         "whatsapp": "ingest.export_cli:whatsapp",
+        "telegram": "ingest.telegram_cli:telegram",
+        "logout": "ingest.telegram_cli:logout",
     },
 )
 def ingest() -> None:

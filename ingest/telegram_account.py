@@ -119,6 +119,9 @@ class Account(Protocol):
     def listening(self) -> AbstractAsyncContextManager[asyncio.Queue[Hint]]:
         """While it lasts, what happens comes into the queue; after a loss of connection, also what was missed."""
 
+    def be_patient(self) -> None:
+        """From now on wait for the network and for Telegram as long as it takes: nobody waits for us."""
+
     async def catch_up(self) -> None:
         """Let the queue have what it might have missed."""
 

@@ -96,7 +96,7 @@ def log_in(login: Login, terminal: Terminal, run: Run) -> None:
     Raises:
         AccountError: it did not work out.
     """
-    terminal.say("Logging in to Telegram. Your number, the code and the password are not stored.")
+    terminal.say("Logging in to Telegram. Neither your number nor what you type next is stored.")
     where = _retry(
         lambda: terminal.ask("Phone number, with the code of your country (+...)"), login.send_code, terminal, run
     )

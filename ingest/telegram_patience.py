@@ -42,12 +42,14 @@ class Patience:
             that is about two minutes of pauses; None is for ever.
         floods: waits in a row that Telegram may ask for.
         longest_flood: seconds; whoever is asked to wait longer is told so instead.
+        advice: the remedy when all attempts failed.
     """
 
     attempts: int | None = 8
     floods: int = 10
     longest_flood: float = 3600.0
     longest_pause: float = 60.0
+    advice: str = f"check the network, then run this again; {KEPT}"
 
     async def ask(self, request: Callable[[], Awaitable[T]], wait: Wait) -> T:
         """The request's answer, however often it takes.
@@ -80,9 +82,7 @@ class Patience:
 
     async def _pause(self, why: str, failures: int, wait: Wait) -> None:
         if self.attempts is not None and failures >= self.attempts:
-            raise AccountError(
-                f"{why} (tried {failures} times)", f"check the network, then run this again; {KEPT}"
-            ) from None
+            raise AccountError(f"{why} (tried {failures} times)", self.advice) from None
         of = "" if self.attempts is None else f" of {self.attempts}"
         await wait(min(2.0 ** (failures - 1), self.longest_pause), f"{why} (attempt {failures}{of})")
 

@@ -85,6 +85,7 @@ class Pull:
             await self.catch_up(dialog)
             await self._rescan(dialog, start)
         await self._backfill(dialog)
+        self._rows.note_language(dialog.chat_id)
 
     async def catch_up(self, dialog: RemoteDialog) -> None:
         """What is newer than the cursor, oldest first, up to the newest that is known of."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingest.languages import LanguageSample
+from ingest.pipeline import FORGOTTEN
 from ingest.source import Skip
 from ingest.telegram_account import Page, RemoteDialog
 from ingest.telegram_message import read_message
@@ -19,8 +21,6 @@ from twin.errors import StoreError
 from twin.messages import Message
 from twin.presence import Stored, chats_of, correct, gone, newest_of, stored_between, stored_of
 from twin.store import Store
-
-FORGOTTEN = "forgotten by you"
 
 
 @dataclass(slots=True)
@@ -70,6 +70,7 @@ class Rows:
         self._since = since
         self._clock = clock
         self.cursors = Cursors(store.db)
+        self._samples: dict[int, LanguageSample] = {}
 
     def write(
         self, dialog: RemoteDialog, page: Page, covered: tuple[int, int] | None = None, move: Move | None = None
@@ -106,6 +107,15 @@ class Rows:
         """See `twin.presence.newest_of`."""
         return newest_of(self._store.db, chat_id)
 
+    def note_language(self, chat_id: int) -> None:
+        """Guess what is spoken in a dialog of which something came in, if nobody has yet."""
+        sample = self._samples.pop(chat_id, None)
+        known = self._store.db.execute("select language from dialogs where chat_id = ?", [chat_id]).fetchone()
+        if sample is None or known is None or known[0] is not None:
+            return
+        if (language := sample.guess()) is not None:
+            self._store.dialog_table.add(chat_id, None, language=language)
+
     def mark_gone(self, message_ids: list[int]) -> dict[int, int]:
         """Mark messages as deleted that Telegram says are; returns how many in which dialog."""
         found: Counter[int] = Counter()
@@ -130,14 +140,17 @@ class Rows:
     def _write(self, dialog: RemoteDialog, messages: list[Message], before: dict[int, Stored], counts: Counts) -> None:
         if not messages:
             return
-        self._store.add_dialog(dialog.chat_id, dialog.name, dialog.username)
-        changed = self._store.write_messages(messages)
-        fresh = [message.message_id for message in messages if message.message_id not in before]
-        counts.added = len(stored_of(self._store.db, dialog.chat_id, fresh))
-        counts.updated = changed - counts.added
-        counts.unchanged = len(messages) - len(fresh) - counts.updated
-        if left_out := len(fresh) - counts.added:
-            counts.skipped[FORGOTTEN] += left_out
+        with self._store.staging():
+            self._store.stage(messages)
+            if forgotten := self._store.leave_out_forgotten():
+                counts.skipped[FORGOTTEN] += forgotten
+            if forgotten < len(messages):
+                self._store.add_dialog(dialog.chat_id, dialog.name, dialog.username)
+                changed = self._store.write_staged()
+                counts.added = sum(message.message_id not in before for message in messages) - forgotten
+                counts.updated = changed - counts.added
+                counts.unchanged = len(messages) - forgotten - changed
+                self._samples.setdefault(dialog.chat_id, LanguageSample()).look_at(messages)
 
 
 def refused(error: sqlite3.Error) -> StoreError:

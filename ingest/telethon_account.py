@@ -1,125 +1,27 @@
-"""The account over Telethon: requests, takeout, updates, with every failure sorted into what helps.
+"""The account over Telethon: requests, pages, takeout, updates.
 
-Knows nothing of databases, terminals or how one logs in. The only module, with ingest/telethon_login.py, that imports
-Telethon; the command line imports it when it is needed.
+Knows nothing of databases, terminals or how one logs in. Only this module, ingest/telethon_client.py and
+ingest/telethon_login.py import Telethon, and the command line imports them when they are needed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
-from telethon import TelegramClient, errors, events, utils
-from telethon.sessions import StringSession
+from telethon import TelegramClient, events, utils
 from telethon.tl import functions, types
 
-from ingest.telegram_account import (
-    PAGE,
-    NoTakeout,
-    Page,
-    Person,
-    Refused,
-    RemoteDialog,
-    SessionGone,
-    Wait,
-    reason_to_leave_out,
-)
+from ingest.telegram_account import PAGE, Page, Person, RemoteDialog, Wait, reason_to_leave_out
 from ingest.telegram_message import Names, person_name, username
-from ingest.telegram_patience import Flood, Hiccup, Patience, duration
+from ingest.telegram_patience import Flood, Patience
 from ingest.telegram_updates import Hint, read_update
+from ingest.telethon_client import TIMEOUT_SECONDS, within
 
-T = TypeVar("T")
-TIMEOUT_SECONDS = 60.0  # for one request; Telethon itself would wait for ever
 _FINISH_SECONDS = 15.0
 _PACE_SECONDS = 1.0  # between pages, once Telegram asked to wait: what Telethon does from the start
-_TROUBLE = (
-    errors.ServerError,
-    errors.TimedOutError,
-    errors.RpcCallFailError,
-    errors.RpcMcgetFailError,
-    errors.InterdcCallErrorError,
-    errors.InterdcCallRichErrorError,
-)
-_DEAD = (errors.UnauthorizedError, errors.AuthKeyDuplicatedError, errors.AuthKeyNotFound)
-
-
-class _Client(TelegramClient):  # type: ignore[misc]
-    """Telethon's client, that asks for what it missed when it has reconnected; Telethon leaves that to be done."""
-
-    async def _handle_auto_reconnect(self) -> None:
-        await super()._handle_auto_reconnect()
-        await self.catch_up()
-
-
-def make_client(session: str | None, api_id: int, api_hash: str) -> TelegramClient:
-    """A client that waits for nothing by itself and logs nothing: its log holds what people write.
-
-    Args:
-        session: a StringSession's text; None to log in.
-
-    Raises:
-        SessionGone: that is no session.
-    """
-    silent = logging.getLogger("telethon")
-    silent.setLevel(logging.CRITICAL + 1)
-    silent.propagate = False
-    try:
-        stored = StringSession(session)
-    except ValueError as error:
-        raise gone() from error
-    return _Client(
-        stored,
-        api_id,
-        api_hash,
-        base_logger=silent,
-        connection_retries=2,
-        request_retries=1,
-        raise_last_call_error=True,
-        flood_sleep_threshold=0,
-        device_model="twin",
-        app_version="twin",
-    )
-
-
-def gone() -> SessionGone:
-    """What to do when Telegram no longer knows the session."""
-    return SessionGone(
-        "Telegram no longer knows this session: it was ended in Settings > Devices, or has expired",
-        "forget it with `twin ingest logout`, then log in anew with `twin ingest telegram`",
-    )
-
-
-def sorted_out(error: BaseException) -> Exception:
-    """What an exception of Telethon's means here: Flood, Hiccup, SessionGone, NoTakeout, or Refused."""
-    match error:
-        case errors.TakeoutInitDelayError():
-            return NoTakeout(
-                error.seconds,
-                f"Telegram allows an export only in {duration(error.seconds)}: it makes new sessions wait,"
-                " to protect you from thieves",
-                "run this again then, or go on now without it: --no-takeout",
-            )
-        case errors.FloodError() if hasattr(error, "seconds"):
-            return Flood(error.seconds)
-        case errors.TakeoutRequiredError() | errors.TakeoutInvalidError():
-            return NoTakeout(None, "Telegram ended the export early", "run this again, or with --no-takeout")
-        case errors.SessionPasswordNeededError():
-            return Refused("The account is protected by a password", "log in again")
-        case _ if isinstance(error, _DEAD):
-            return gone()
-        case _ if isinstance(error, _TROUBLE):
-            return Hiccup("Telegram has trouble")
-        case errors.TypeNotFoundError():
-            return Refused("Telegram sent something that this version does not know", "upgrade twin")
-        case errors.RPCError():
-            return Refused(f"Telegram refused ({error.message})", "run this again later, and with the newest twin")
-        case TimeoutError():
-            return Hiccup("Telegram did not answer in time")
-        case _:
-            return Hiccup("There is no connection to Telegram")
 
 
 class TelethonAccount:
@@ -144,7 +46,8 @@ class TelethonAccount:
         Raises:
             AccountError: there is no network, or the session is gone.
         """
-        await Patience(attempts=attempts).ask(self._connect, self._wait)
+        patience = Patience(attempts=attempts, advice="check the network, then run this again")
+        await patience.ask(self._connect, self._wait)
 
     async def close(self) -> None:
         """End the connection, not the session."""
@@ -211,6 +114,10 @@ class TelethonAccount:
             yield hints
         finally:
             self.client.remove_event_handler(listen)
+
+    def be_patient(self) -> None:
+        """See `Account.be_patient`."""
+        self._patience = Patience(attempts=None, floods=1_000_000, longest_flood=float("inf"))
 
     async def catch_up(self) -> None:
         """See `Account.catch_up`."""
@@ -282,35 +189,6 @@ class TelethonAccount:
             request.offset_id = last.top_message
             request.offset_date = times[_marked(last), last.top_message].date
             request.offset_peer = _peer(entities[_marked(last)])
-
-
-async def bounded(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
-    """Await Telethon for so long.
-
-    Raises:
-        TimeoutError: there was no answer.
-        ConnectionError: Telethon gave up; it cancels what it cannot answer.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            return await request
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise ConnectionError("the connection was closed") from None
-
-
-async def within(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
-    """Await Telethon for so long, and sort out what goes wrong.
-
-    Raises:
-        Flood, Hiccup, AccountError: see `sorted_out`.
-    """
-    try:
-        return await bounded(request, seconds)
-    except (errors.RPCError, errors.AuthKeyNotFound, errors.TypeNotFoundError, OSError, EOFError) as error:
-        raise sorted_out(error) from None
 
 
 def _history(peer: Any, limit: int = PAGE, offset_id: int = 0, add_offset: int = 0) -> Any:

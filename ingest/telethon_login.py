@@ -15,7 +15,8 @@ from telethon import errors, utils
 from ingest.telegram_account import Refused, SessionGone
 from ingest.telegram_login import Progress, WrongInput
 from ingest.telegram_patience import Flood, Hiccup, duration
-from ingest.telethon_account import TIMEOUT_SECONDS, TelethonAccount, bounded, sorted_out, within
+from ingest.telethon_account import TelethonAccount
+from ingest.telethon_client import TIMEOUT_SECONDS, bounded, sorted_out, within
 from twin.errors import AccountError
 
 T = TypeVar("T")
@@ -104,10 +105,13 @@ class TelethonLogin:
         """See `Login.wait_for_scan`."""
         seconds = max(1.0, (self._qr.expires - datetime.now(UTC)).total_seconds())
         scanned = asyncio.ensure_future(self._qr.wait(seconds))
-        await asyncio.wait([scanned], timeout=seconds + TIMEOUT_SECONDS)
-        if scanned.done() and isinstance(scanned.exception(), TimeoutError):
-            return None
-        return await self._enter(lambda: scanned)
+        try:
+            await asyncio.wait([scanned], timeout=seconds + TIMEOUT_SECONDS)
+            if scanned.done() and isinstance(scanned.exception(), TimeoutError):
+                return None
+            return await self._enter(lambda: scanned)
+        finally:
+            scanned.cancel()
 
     def session(self) -> str:
         """See `Login.session`."""

@@ -305,6 +305,10 @@ class Wire:
         """Something that the client did not ask for."""
         self._client._updates_queue.put_nowait(through_bytes(updates))
 
+    def push_later(self, updates: Any, seconds: float = 0.05) -> None:
+        """The same, when the answer to the request at hand is out."""
+        asyncio.get_running_loop().call_later(seconds, self.push, updates)
+
     def send(self, request: Any, ordered: bool = False) -> asyncio.Future[Any]:
         if not self._up:
             raise ConnectionError("Cannot send requests while disconnected")

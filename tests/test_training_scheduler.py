@@ -12,13 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.cron import Cron
-from training.scheduler import is_overdue, newest_trained, queue_if_due, schedule, trigger_for, wants_training
+from training.scheduler import (
+    _last_training,
+    is_overdue,
+    newest_trained,
+    queue_if_due,
+    queue_ingest,
+    schedule,
+    trigger_for,
+    wants_training,
+)
 from twin.errors import SettingsError
-from twin.jobs import RETRAIN, JobQueue
+from twin.jobs import INGEST, RETRAIN, JobQueue
 from twin.messages import Message
 from twin.prompt import PromptSpec
 from twin.registry import BaseIdentity, Manifest, Registry
-from twin.settings import Settings
+from twin.settings import Settings, load_settings, settings_file
 from twin.store import Store
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)  # 2026-01-01 was a Thursday
@@ -231,3 +240,40 @@ def test_a_database_that_breaks_meanwhile_is_logged_and_not_raised(
     home.database.write_text("no database at all, and long enough to be told from one\n" * 20)
     _look(home)
     assert "is encrypted, or is no database" in caplog.text
+
+
+def with_ingest(home: Settings, expression: str) -> Settings:
+    settings_file(home.home).write_text(f"[worker]\ningest_cron = '{expression}'\n")
+    return load_settings()
+
+
+def test_an_ingest_is_queued_at_its_own_times_and_once_when_one_was_missed(
+    home: Settings, store: Store, eventually: Callable[..., None]
+) -> None:
+    queue = JobQueue(store.db)
+    done = queue.enqueue(INGEST, "owner", (datetime.now(UTC) - timedelta(days=2)).timestamp())
+    queue.finish(done.id, 1.0, result={})
+    with schedule(with_ingest(home, "0 5 * * *"), UTC):
+        eventually(lambda: queue.open_job(INGEST) is not None)
+    assert queue.latest(kind=RETRAIN) == []
+    assert queue_ingest(home, 1.0) is None  # one is open
+
+
+def test_without_a_set_time_no_ingest_is_queued(home: Settings, store: Store) -> None:
+    queue = JobQueue(store.db)
+    queue.finish(queue.enqueue(INGEST, "owner", 1.0).id, 1.0, result={})
+    with schedule(home, UTC):
+        pass
+    assert queue.open_job(INGEST) is None
+
+
+def test_an_ingest_asked_for_is_no_training_asked_for(home: Settings, store: Store) -> None:
+    publish(Registry(home.adapters, store.db), "v1", MONDAY, 0)
+    JobQueue(store.db).enqueue(INGEST, "owner", datetime.now(UTC).timestamp())
+    assert _last_training(home) == MONDAY
+
+
+def test_a_wrong_time_for_ingests_is_named(home: Settings) -> None:
+    settings = with_ingest(home, "hourly")
+    with pytest.raises(SettingsError, match=r"worker\.ingest_cron \('hourly'\) is no cron"), schedule(settings):
+        pass

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import is_running
-from training.worker import Worker, explain, train_command
-from twin.jobs import RETRAIN, Job, JobQueue
+from training.worker import COMMANDS, Worker, explain, train_command
+from twin.jobs import INGEST, RETRAIN, Job, JobQueue
 from twin.processes import StopRequest
 from twin.sections import Worker as WorkerSettings
 from twin.settings import Settings, settings_file
@@ -52,14 +52,18 @@ def child(folder: Path, database: Path, body: str) -> Callable[[int], list[str]]
 
 @contextmanager
 def working(
-    home: Settings, command: Callable[[int], list[str]], settings: WorkerSettings = QUICK, grace_seconds: float = 30.0
+    home: Settings,
+    command: Callable[[int], list[str]],
+    settings: WorkerSettings = QUICK,
+    grace_seconds: float = 30.0,
+    kind: str = RETRAIN,
 ) -> Iterator[StopRequest]:
     """A worker in a thread of its own; stopped, and waited for, at the end."""
     stop = StopRequest()
 
     def work() -> None:
         with Store.open(home.database) as store:
-            Worker(JobQueue(store.db), settings, stop, command=command, grace_seconds=grace_seconds).run()
+            Worker(JobQueue(store.db), settings, stop, commands={kind: command}, grace_seconds=grace_seconds).run()
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -198,14 +202,14 @@ STANDALONE = """
 import sys
 from pathlib import Path
 from training.worker import Worker
-from twin.jobs import JobQueue
+from twin.jobs import RETRAIN, JobQueue
 from twin.processes import StopRequest
 from twin.sections import Worker as WorkerSettings
 from twin.store import Store
 database, script, folder = sys.argv[1:]
 command = lambda job_id: [sys.executable, script, database, folder, str(job_id)]
 with StopRequest().on_signals() as stop, Store.open(Path(database)) as store:
-    Worker(JobQueue(store.db), WorkerSettings(poll_seconds=0.02), stop, command=command).run()
+    Worker(JobQueue(store.db), WorkerSettings(poll_seconds=0.02), stop, commands={RETRAIN: command}).run()
 """
 STAYS = """
 def leave(*_):
@@ -264,6 +268,29 @@ def test_a_killed_workers_child_dies_with_it(
 
 def test_the_child_is_this_interpreters_twin_train() -> None:
     assert train_command(7) == [sys.executable, "-m", "twin", "train", "--job", "7"]
+
+
+def test_an_ingest_is_this_interpreters_live_ingest_that_asks_nothing() -> None:
+    command = COMMANDS[INGEST](7)
+    assert command == [sys.executable, "-m", "twin", "ingest", "telegram", "--yes", "--job", "7"]
+
+
+def test_an_ingest_that_dies_is_not_called_a_training(home: Settings, queue: JobQueue, eventually: Eventually) -> None:
+    job = queue.enqueue(INGEST, "schedule", time.time())
+    with working(home, child(home.home, home.database, "sys.exit(3)"), kind=INGEST):
+        eventually(lambda: not queue.get(job.id).is_open)
+    assert queue.get(job.id).error == (
+        "The ingest process ended without a result (exit code 3): see the worker's log, then try again."
+    )
+
+
+def test_a_job_of_an_unknown_kind_fails_with_a_sentence_and_holds_nobody_up(
+    home: Settings, queue: JobQueue, eventually: Eventually, tmp_path: Path
+) -> None:
+    strange, known = queue.enqueue("knitting", "owner", time.time()), queue.enqueue(RETRAIN, "owner", time.time())
+    with working(home, child(tmp_path, home.database, "queue.finish(job_id, time.time(), result={})")):
+        eventually(lambda: not queue.get(known.id).is_open)
+    assert "This version knows no knitting jobs" in str(queue.get(strange.id).error)
 
 
 def test_the_verb_waits_for_jobs_and_ends_well_when_told_to(home: Settings) -> None:

@@ -34,8 +34,8 @@ class Cron:
     either_day: bool
 
     @classmethod
-    def parse(cls, expression: str) -> Cron:
-        """Read "minute hour day month weekday".
+    def parse(cls, expression: str, setting: str = "worker.retrain_cron") -> Cron:
+        """Read "minute hour day month weekday", as it stands in that setting.
 
         Raises:
             SettingsError: it is not such an expression, or no date can ever meet it.
@@ -52,12 +52,12 @@ class Cron:
             )
         except ValueError as error:
             raise SettingsError(
-                f"The setting worker.retrain_cron ({expression!r}) is no cron expression",
+                f"The setting {setting} ({expression!r}) is no cron expression",
                 'write minute, hour, day, month and weekday, for example "0 4 * * mon"',
             ) from error
         if not found.either_day and min(found.days) > max(_LONGEST[month - 1] for month in found.months):
             raise SettingsError(
-                f"The setting worker.retrain_cron ({expression!r}) names a day that its months do not have",
+                f"The setting {setting} ({expression!r}) names a day that its months do not have",
                 "choose another day of the month",
             )
         return found

@@ -1,6 +1,6 @@
-"""The schedule: looks at the set times whether enough is new, and then queues a retraining. It never trains.
+"""The schedule: looks at the set times whether enough is new to queue a retraining, and queues an ingest at its own.
 
-Knows nothing of how training works; the worker runs what is queued.
+Knows nothing of how either works, and does neither; the worker runs what is queued.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from training.cron import Cron
 from twin.errors import AdapterError, JobError, TwinError
-from twin.jobs import RETRAIN, Job, JobQueue
+from twin.jobs import INGEST, RETRAIN, Job, JobQueue
 from twin.manifest import Manifest
 from twin.registry import Registry
 from twin.settings import Settings
@@ -48,13 +48,16 @@ def is_overdue(trigger: Any, last: datetime | None, now: datetime) -> bool:
     return due is not None and due <= now
 
 
-def trigger_for(expression: str, zone: tzinfo | None = None) -> Any:
+def trigger_for(expression: str, zone: tzinfo | None = None, setting: str = "worker.retrain_cron") -> Any:
     """The times of a cron expression, in local time unless a zone is given.
+
+    Args:
+        setting: where it stands, for the error.
 
     Raises:
         SettingsError: the expression is wrong.
     """
-    cron = Cron.parse(expression)
+    cron = Cron.parse(expression, setting)
     common = {"minute": _list(cron.minutes), "hour": _list(cron.hours), "month": _list(cron.months), "timezone": zone}
     days = {"day": _list(cron.days)}
     weekdays = {"day_of_week": _list(tuple((value - 1) % 7 for value in cron.weekdays))}  # APScheduler: 0 is Monday
@@ -105,19 +108,32 @@ def queue_if_due(settings: Settings, now: float) -> Job | None:
         return job
 
 
+def queue_ingest(settings: Settings, now: float) -> Job | None:
+    """Queue an ingest of the live account, unless one is open; None then. Any thread may call it."""
+    with Store.of(settings) as store:
+        try:
+            return JobQueue(store.db).enqueue(INGEST, REQUESTED_BY, now)
+        except JobError:
+            return None
+
+
 @contextmanager
 def schedule(settings: Settings, zone: tzinfo | None = None) -> Iterator[None]:
     """Look at the set times while the context lasts, and once at its start when one was missed.
 
     Raises:
-        SettingsError: the cron expression is wrong.
+        SettingsError: a cron expression is wrong.
     """
     trigger = trigger_for(settings.worker.retrain_cron, zone)
-    now = datetime.now(UTC)
-    first = now if is_overdue(trigger, _last_training(settings), now) else trigger.get_next_fire_time(None, now)
+    ingest = settings.worker.ingest_cron and trigger_for(settings.worker.ingest_cron, zone, "worker.ingest_cron")
     # misfire_grace_time=None: a look that a suspended machine slept through happens when it wakes.
     scheduler = BackgroundScheduler(timezone=zone, job_defaults={"misfire_grace_time": None, "coalesce": True})
+    first = _first_look(trigger, _last_training(settings))
     scheduler.add_job(_look, trigger, [settings], next_run_time=first, id=RETRAIN)
+    if ingest:
+        scheduler.add_job(
+            _ask_for_ingest, ingest, [settings], next_run_time=_first_look(ingest, _last_ingest(settings)), id=INGEST
+        )
     scheduler.start()
     if first is not None:
         log.info("Looking next at %s whether enough is new to retrain", f"{first.astimezone(zone):%Y-%m-%d %H:%M}")
@@ -127,9 +143,23 @@ def schedule(settings: Settings, zone: tzinfo | None = None) -> Iterator[None]:
         scheduler.shutdown(wait=False)
 
 
+def _first_look(trigger: Any, last: datetime | None) -> datetime | None:
+    """At once if one was missed, else the next set time."""
+    now = datetime.now(UTC)
+    return now if is_overdue(trigger, last, now) else trigger.get_next_fire_time(None, now)
+
+
 def _look(settings: Settings) -> None:
     try:
         queue_if_due(settings, time.time())
+    except TwinError as error:
+        log.error("%s", error)
+
+
+def _ask_for_ingest(settings: Settings) -> None:
+    try:
+        if (job := queue_ingest(settings, time.time())) is not None:
+            log.info("Queued job %d: ingest", job.id)
     except TwinError as error:
         log.error("%s", error)
 
@@ -138,6 +168,13 @@ def _last_training(settings: Settings) -> datetime | None:
     """When a retraining was last asked for or an adapter made; a failed one counts, or it would be asked for again."""
     with Store.of(settings) as store:
         newest = newest_trained(Registry(settings.adapters, store.db))
-        asked = [datetime.fromtimestamp(job.created_at, UTC) for job in JobQueue(store.db).latest(1)]
+        asked = [datetime.fromtimestamp(job.created_at, UTC) for job in JobQueue(store.db).latest(1, RETRAIN)]
     made = [datetime.fromisoformat(newest.created_at)] if newest else []
     return max(asked + made, default=None)
+
+
+def _last_ingest(settings: Settings) -> datetime | None:
+    """When an ingest was last asked for."""
+    with Store.of(settings) as store:
+        asked = JobQueue(store.db).latest(1, INGEST)
+    return datetime.fromtimestamp(asked[0].created_at, UTC) if asked else None

@@ -1,6 +1,7 @@
 """The worker: claims jobs from the queue and runs each in a child process, so that memory and crashes die with it.
 
-Knows nothing of training: the child, `twin train --job ID`, reports its progress and its end to the queue itself.
+Knows nothing of training or ingest: the child, such as `twin train --job ID`, reports its progress and its end to the
+queue itself.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
 from training.scheduler import schedule
-from twin.errors import TrainingError
-from twin.jobs import Job, JobQueue
+from twin.errors import JobError, TrainingError, TwinError
+from twin.jobs import INGEST, RETRAIN, Job, JobQueue
 from twin.processes import StopRequest, start_child, stop_children
 from twin.sections import Worker as WorkerSettings
 from twin.settings import load_settings
@@ -29,8 +30,16 @@ GRACE_SECONDS = 30.0  # a training step on a slow machine takes many seconds, an
 
 
 def train_command(job_id: int) -> list[str]:
-    """What runs a job: this interpreter, so that the child has the packages that we have."""
+    """What runs a training: this interpreter, so that the child has the packages that we have."""
     return [sys.executable, "-m", "twin", "train", "--job", str(job_id)]
+
+
+def ingest_command(job_id: int) -> list[str]:
+    """What brings in the live account."""
+    return [sys.executable, "-m", "twin", "ingest", "telegram", "--yes", "--job", str(job_id)]
+
+
+COMMANDS: Mapping[str, Callable[[int], Sequence[str]]] = {RETRAIN: train_command, INGEST: ingest_command}
 
 
 class Worker:
@@ -39,7 +48,7 @@ class Worker:
     Args:
         queue: over a connection of the thread that calls `run`.
         stop: ends `run`; a running job goes back into the queue.
-        command: the child's command line, from a job's id.
+        commands: by kind of job, the child's command line from the job's id.
         clock: UTC epoch seconds.
         grace_seconds: how long a child may take to stop before it is killed.
     """
@@ -50,7 +59,7 @@ class Worker:
         settings: WorkerSettings,
         stop: StopRequest,
         *,
-        command: Callable[[int], Sequence[str]] = train_command,
+        commands: Mapping[str, Callable[[int], Sequence[str]]] = COMMANDS,
         clock: Callable[[], float] = time.time,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
@@ -58,7 +67,7 @@ class Worker:
         self._queue = queue
         self._settings = settings
         self._stop = stop
-        self._command = command
+        self._commands = commands
         self._clock = clock
         self._grace = grace_seconds
         self._beat_every = settings.stale_seconds / 4
@@ -82,7 +91,12 @@ class Worker:
                 self._run(job)
 
     def _run(self, job: Job) -> None:
-        child = start_child(self._command(job.id))
+        if job.kind not in self._commands:
+            error = JobError(f"This version knows no {job.kind} jobs", "run the worker of the twin that queued it")
+            self._queue.finish(job.id, self._clock(), error=str(error))
+            log.error("Job %d: %s", job.id, error)
+            return
+        child = start_child(self._commands[job.kind](job.id))
         log.info("Job %d (%s for %s): process %d", job.id, job.kind, job.requested_by, child.pid)
         try:
             self._watch(job, child)
@@ -111,14 +125,17 @@ class Worker:
             log.info("Job %d: back in the queue", job.id)
         elif code < 0 and job.attempts < self._settings.max_attempts:
             self._queue.retry(job.id)
-            log.warning("Job %d: %s; trying again", job.id, explain(code).problem)
+            log.warning("Job %d: %s; trying again", job.id, explain(code, job.kind).problem)
         else:
-            self._queue.finish(job.id, self._clock(), error=str(explain(code)))
-            log.error("Job %d: %s", job.id, explain(code))
+            self._queue.finish(job.id, self._clock(), error=str(explain(code, job.kind)))
+            log.error("Job %d: %s", job.id, explain(code, job.kind))
 
 
-def explain(code: int) -> TrainingError:
+def explain(code: int, kind: str = RETRAIN) -> TwinError:
     """Why a child ended without a word, from its exit code (negative: the signal that killed it)."""
+    if kind != RETRAIN:
+        how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended without a result (exit code {code})"
+        return JobError(f"The {kind} process {how}", "see the worker's log, then try again")
     if code < 0:
         return TrainingError(
             f"The training process was killed ({signal.Signals(-code).name})",
@@ -132,9 +149,9 @@ def explain(code: int) -> TrainingError:
 
 @click.command()
 def worker() -> None:
-    """Run queued trainings, and queue them on schedule, until stopped.
+    """Run queued trainings and ingests, and queue them on schedule, until stopped.
 
-    Ctrl-C or SIGTERM puts a running training back into the queue.
+    Ctrl-C or SIGTERM puts a running job back into the queue.
     """
     settings = load_settings()
     with StopRequest().on_signals() as stop, schedule(settings), Store.of(settings) as store:

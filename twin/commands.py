@@ -216,6 +216,10 @@ def _print_jobs(found: list[Job]) -> None:
 
 
 def _outcome(job: Job) -> str:
+    if job.state == "done" and "added" in job.result:
+        return "{added:,} new, {updated:,} edited, {deleted:,} deleted".format(**job.result)
+    if job.state == "done" and "note" in job.result:
+        return str(job.result["note"])
     if job.state != "done" or "version" not in job.result:
         return ""
     verdict = "serves" if job.result.get("promoted") else "does not serve"

@@ -151,9 +151,12 @@ class JobQueue:
             raise JobError(f"There is no job {job_id}", "`twin jobs` lists them")
         return rows[0]
 
-    def latest(self, limit: int = 20) -> list[Job]:
-        """The newest jobs first."""
-        return self._read("select * from jobs order by id desc limit ?", [limit])
+    def latest(self, limit: int = 20, kind: str | None = None) -> list[Job]:
+        """The newest jobs first, of one kind or of all."""
+        return self._read(
+            "select * from jobs where kind = coalesce(?, kind) order by id desc limit ?",
+            [kind, limit],
+        )
 
     def open_job(self, kind: str) -> Job | None:
         """The job of this kind that has not ended, if any."""
