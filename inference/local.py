@@ -79,8 +79,9 @@ class LocalGenerator:
         return self._spec
 
     def refresh(self) -> None:
-        """See Generator."""
-        for version in self._registry.candidates():
+        """See Generator. A version that was withdrawn, and that none follows, stops serving."""
+        candidates = self._registry.candidates()
+        for version in candidates:
             if version == self._adapter:
                 return
             if version in self._refused:
@@ -91,8 +92,10 @@ class LocalGenerator:
             except AdapterError as error:
                 self._refused[version] = str(error)
                 log.warning("%s", error)
-            if self._adapter is not None:
+            if self._adapter in candidates:
                 return  # what serves keeps serving
+        if self._adapter is not None:
+            self._drop_adapters(keep=None)
 
     def use(self, version: str | None) -> None:
         """Serve a certain version, or the bare base model, whatever is promoted.

@@ -191,6 +191,15 @@ def test_one_can_ask_for_a_version_or_for_the_bare_base(trained, opened):
         generator.use("nope")
 
 
+def test_a_version_that_was_withdrawn_stops_serving_even_if_none_follows(trained, opened):
+    settings, registry, first = trained()
+    generator = opened(settings)
+    assert generator.adapter == first
+    registry.withdraw([first], time.time())
+    generator.refresh()
+    assert generator.adapter is None and generator.refused is None
+
+
 def test_files_that_verify_but_do_not_load_leave_the_old_adapter_in_place(trained, opened, monkeypatch):
     settings, registry, first = trained()
     generator = opened(settings)

@@ -19,7 +19,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from twin.errors import AdapterError
+from twin.forgotten import Forgettings
 from twin.manifest import FORMAT, MANIFEST, BaseIdentity, Manifest
 
 __all__ = ["FORMAT", "MANIFEST", "BaseIdentity", "Manifest", "Promotion", "Registry", "new_version"]
@@ -158,9 +159,10 @@ class Registry:
         """Let a version serve from the next reply on.
 
         Raises:
-            AdapterError: it does not verify.
+            AdapterError: it does not verify, or is stale.
         """
         manifest = self.verify(version)
+        self._refuse_stale(manifest)
         self._db.table("promotions").insert({"version": version, "promoted_at": now, "reason": reason})
         return manifest
 
@@ -171,17 +173,36 @@ class Registry:
             the version that serves now.
 
         Raises:
-            AdapterError: there is none before it, or that one does not verify.
+            AdapterError: there is none before it, or that one does not verify or is stale.
         """
         candidates = self.candidates()
         if len(candidates) < 2:
             raise AdapterError("There is no earlier adapter to go back to", "`twin adapters list` shows what there is")
-        self.verify(candidates[1])
+        self._refuse_stale(self.verify(candidates[1]))
         self._db.execute(
             "update promotions set withdrawn_at = ? where version = ? and withdrawn_at is null",
             [now, candidates[0]],
         )
         return candidates[1]
+
+    def is_stale(self, manifest: Manifest) -> bool:
+        """Whether a version learned from messages that the owner wanted forgotten; see `Forgettings.learned_by`."""
+        return Forgettings(self._db).learned_by(manifest) is not None
+
+    def _refuse_stale(self, manifest: Manifest) -> None:
+        if self.is_stale(manifest):
+            raise AdapterError(
+                f"The adapter {manifest.version} is stale: it learned from messages that you wanted forgotten",
+                "retrain with `twin dataset build` and `twin train`",
+            )
+
+    def withdraw(self, versions: Iterable[str], now: float) -> None:
+        """Let none of these versions serve any more; what was promoted before them, if anything, serves again."""
+        with self._db.atomic():
+            self._db.conn.executemany(
+                "update promotions set withdrawn_at = ? where version = ? and withdrawn_at is null",
+                [(now, version) for version in versions],
+            )
 
     def history(self) -> list[Promotion]:
         """Every promotion, oldest first."""
