@@ -1,0 +1,85 @@
+"""What the owner wanted forgotten, and what learned from it: the tables `forgotten` and `forgotten_snapshots`.
+
+Knows nothing of how messages are deleted or where training sets lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from twin.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """One wish of the owner: messages of a dialog sent before a time (aware UTC) are gone and never stored again."""
+
+    id: int
+    chat_id: int
+    before: datetime
+    forgotten_at: datetime
+
+
+class Forgettings:
+    """The wishes that hold, over one database connection."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(self, chat_id: int, before: datetime, now: datetime) -> Forgetting:
+        """Record a wish; to be called in the transaction that deletes the messages."""
+        cursor = self._db.conn.execute(
+            "insert into forgotten (chat_id, before, forgotten_at) values (?, ?, ?)",
+            [chat_id, int(before.timestamp()), now.timestamp()],
+        )
+        return next(wish for wish in self.all() if wish.id == cursor.lastrowid)
+
+    def all(self) -> list[Forgetting]:
+        """Every wish, oldest first."""
+        rows = self._db.execute("select id, chat_id, before, forgotten_at from forgotten order by id")
+        return [Forgetting(number, chat_id, _time(before), _time(at)) for number, chat_id, before, at in rows]
+
+    def until(self) -> dict[int, datetime]:
+        """By dialog the time before which its messages are forgotten."""
+        rows = self._db.execute("select chat_id, max(before) from forgotten group by chat_id")
+        return {chat_id: _time(before) for chat_id, before in rows}
+
+    def lift(self, chat_id: int) -> int:
+        """Take all wishes about a dialog back; returns how many there were."""
+        with self._db.atomic():
+            self._db.execute(
+                "delete from forgotten_snapshots where forgotten_id in (select id from forgotten where chat_id = ?)",
+                [chat_id],
+            )
+            return int(self._db.execute("delete from forgotten where chat_id = ?", [chat_id]).rowcount)
+
+    def note_snapshots(self, wish: Forgetting, held: Mapping[str, bool]) -> None:
+        """Keep which training sets, by fingerprint, held messages that a wish is about."""
+        with self._db.atomic():
+            self._db.conn.executemany(
+                "insert or replace into forgotten_snapshots (forgotten_id, fingerprint, held) values (?, ?, ?)",
+                [(wish.id, fingerprint, int(is_held)) for fingerprint, is_held in held.items()],
+            )
+
+    def learned_by(self, manifest: Manifest) -> Forgetting | None:
+        """The first wish that makes an adapter stale: it learned from messages that the owner wanted forgotten.
+
+        That is so when its training set held some. When nothing tells what was in its training set any more, every
+        adapter that is older than the wish counts as having learned from them.
+        """
+        known: dict[int, Any] = dict(
+            self._db.execute(
+                "select forgotten_id, held from forgotten_snapshots where fingerprint = ?", [manifest.dataset]
+            ).fetchall()
+        )
+        made_at = datetime.fromisoformat(manifest.created_at)
+        return next((w for w in self.all() if known.get(w.id, made_at <= w.forgotten_at)), None)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
