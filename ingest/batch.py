@@ -108,8 +108,8 @@ def _look(found: Found, store: Store, request: Request, on_bytes: OnBytes) -> Ou
 
 def _read(ready: _Ready, owner: Owner | IngestError, store: Store, rehearsal: Rehearsal | None) -> Outcome:
     def remember(report: IngestReport) -> None:
-        if ready.place.state() != ready.state:
-            raise IngestError(f"{ready.place} changed while it was being read", "run this again when it is complete")
+        if (changed := _changed(ready)) is not None:
+            raise changed
         KnownFiles(store.db).add(ready.reading, report)
 
     label = str(ready.place)
@@ -118,4 +118,14 @@ def _read(ready: _Ready, owner: Owner | IngestError, store: Store, rehearsal: Re
     try:
         return Outcome(label, ingest(ready.opened.source(owner), store, rehearsal, remember))
     except IngestError as error:
-        return Outcome(label, error=error)
+        return Outcome(label, error=_changed(ready) or error)
+
+
+def _changed(ready: _Ready) -> IngestError | None:
+    """Why what was read counts for nothing, if the file is not what it was."""
+    try:
+        is_same = ready.place.state() == ready.state
+    except IngestError as error:
+        return error
+    remedy = "run this again when it is complete"
+    return None if is_same else IngestError(f"{ready.place} changed while it was being read", remedy)

@@ -16,9 +16,8 @@ from twin.errors import IngestError
 
 AGAIN = "export again from Telegram Desktop in the format JSON"
 # result.json, as browsers and people rename it; WhatsApp's chats, by what all its languages have in common.
-_EXPORT = re.compile(
-    r"result[^/]*\.json|_chat[^/]*\.txt|[^/]*whatsapp[^/]*\.txt|[^/]+\.(?:jsonl|ndjson)", re.IGNORECASE
-)
+_EXPORT = re.compile(r"result[^/]*\.json|_chat[^/]*\.txt|[^/]*whatsapp[^/]*\.txt", re.IGNORECASE)
+_LINES = re.compile(r"[^/]+\.(?:jsonl|ndjson)", re.IGNORECASE)
 _HTML = re.compile(r"(?:messages\d*|export_results)\.html", re.IGNORECASE)
 _EXPORT_FOLDER = re.compile(r"(?:ChatExport|DataExport|WhatsApp)", re.IGNORECASE)
 _DEEPEST = 4
@@ -60,7 +59,7 @@ def _behind(path: Path) -> Iterator[Found]:
         raise IngestError(f"There is no file {printable(str(path))}", "check the path")
     if path.is_dir():
         yield from _in_folder(path)
-    elif is_zip(path):
+    elif is_zip(path) or _is_called_zip(path):
         yield from _in_archive(path)
     else:
         yield Place(path)
@@ -79,16 +78,17 @@ def _walk(folder: Path, depth: int) -> Iterator[Found]:
     """An export's own folders hold what people sent one another; only folders of exports are entered below it."""
     inside = sorted(folder.iterdir())
     files = [path for path in inside if path.is_file() and not path.name.startswith(".")]
-    exports = [path for path in files if _EXPORT.fullmatch(path.name)]
-    is_html = not exports and any(_HTML.fullmatch(path.name) for path in files)
-    yield from map(Place, exports)
+    is_export = any(_EXPORT.fullmatch(path.name) for path in files)
+    is_html = not is_export and any(_HTML.fullmatch(path.name) for path in files)
     if is_html:
         yield _html(folder)
     for path in files:
-        if path.suffix.lower() == ".zip" and not exports and not is_html:
+        if _EXPORT.fullmatch(path.name) or _LINES.fullmatch(path.name):
+            yield Place(path)
+        elif _is_called_zip(path) and not is_export and not is_html:
             yield from _if_export(path)
     for path in inside:
-        is_open = not (exports or is_html) or _EXPORT_FOLDER.match(path.name)
+        is_open = not (is_export or is_html) or _EXPORT_FOLDER.match(path.name)
         if is_open and depth < _DEEPEST and not path.name.startswith(".") and path.is_dir() and not path.is_symlink():
             yield from _walk(path, depth + 1)
 
@@ -106,7 +106,7 @@ def _in_archive(path: Path) -> Iterator[Found]:
     """What lies in an export's own folders inside an archive was sent by people, and is none."""
     every = [(PurePosixPath(info.filename.replace("\\", "/")), info) for info in members(path)]
     every = [(name, info) for name, info in every if not _NOISE & set(name.parts) and not name.name.startswith(".")]
-    found = [(name, info) for name, info in every if _EXPORT.fullmatch(name.name)]
+    found = [(name, info) for name, info in every if _EXPORT.fullmatch(name.name) or _LINES.fullmatch(name.name)]
     roots = {name.parent for name, _ in found}
     found = [
         (name, info)
@@ -121,6 +121,10 @@ def _in_archive(path: Path) -> Iterator[Found]:
             "give the archive of a folder that Telegram Desktop wrote",
         )
     yield from (Place(path, info) for _, info in found)
+
+
+def _is_called_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
 
 
 def _html(path: Path) -> IngestError:

@@ -5,6 +5,7 @@ Knows nothing of formats, nor of which files are wanted.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import lzma
@@ -170,6 +171,13 @@ def unreadable(path: Path, error: OSError) -> IngestError:
     )
 
 
+def _damaged(path: Path) -> IngestError:
+    return IngestError(
+        f"{printable(str(path))} is no whole zip archive: it is damaged, or one part of several",
+        "copy it again, or join its parts, or pack the export again",
+    )
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """What the system or zipfile says against reading a file becomes one sentence."""
@@ -181,9 +189,7 @@ def _explained(path: Path) -> Iterator[None]:
             "unpack it and give the folder, or pack it again as an ordinary zip",
         ) from None
     except _DAMAGE:
-        raise IngestError(
-            f"{printable(str(path))} is no whole zip archive: it is damaged, or one part of several",
-            "copy it again, or join its parts, or pack the export again",
-        ) from None  # its text may quote what is inside
+        raise _damaged(path) from None  # its text may quote what is inside
     except OSError as error:
-        raise unreadable(path, error) from error
+        # bz2 reports damage as a system's error without a number; of a last part, zipfile seeks before the beginning.
+        raise (_damaged(path) if error.errno in (None, errno.EINVAL) else unreadable(path, error)) from error
