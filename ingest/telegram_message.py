@@ -219,16 +219,22 @@ def _reactions(reactions: Any, owner_id: int) -> str | None:
     if reactions is None:
         return None
     recent = {
-        _emoji(one.reaction)
+        _of_reaction(one.reaction)
         for one in reactions.recent_reactions or ()
         if one.my or getattr(one.peer_id, "user_id", None) == owner_id
     }
     votes = []
     for result in reactions.results:
         emoji = _emoji(result.reaction)
-        by_owner = result.chosen_order is not None or emoji in recent or result.count > 1  # there are only two people
+        is_mine = result.chosen_order is not None or _of_reaction(result.reaction) in recent
+        by_owner = is_mine or result.count > 1  # there are only two people
         votes.append((emoji, by_owner, result.count > by_owner))
     return compact(vote for vote in votes if vote[0])
+
+
+def _of_reaction(reaction: Any) -> Any:
+    """What tells one kind of reaction from another."""
+    return _emoji(reaction), getattr(reaction, "document_id", None)
 
 
 def _emoji(reaction: Any) -> str:

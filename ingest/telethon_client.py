@@ -105,15 +105,15 @@ def sorted_out(error: BaseException) -> Exception:
             return Hiccup("There is no connection to Telegram")
 
 
-async def bounded(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
-    """Await Telethon for so long.
+async def bounded(request: Awaitable[T], seconds: float | None = None) -> T:
+    """Await Telethon for so long, by default `TIMEOUT_SECONDS`.
 
     Raises:
         TimeoutError: there was no answer.
         ConnectionError: Telethon gave up; it cancels what it cannot answer.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds or TIMEOUT_SECONDS):
             return await request
     except asyncio.CancelledError:
         task = asyncio.current_task()
@@ -122,8 +122,8 @@ async def bounded(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
         raise ConnectionError("the connection was closed") from None
 
 
-async def within(request: Awaitable[T], seconds: float = TIMEOUT_SECONDS) -> T:
-    """Await Telethon for so long, and sort out what goes wrong.
+async def within(request: Awaitable[T], seconds: float | None = None) -> T:
+    """The same, with what goes wrong sorted out.
 
     Raises:
         Flood, Hiccup, AccountError: see `sorted_out`.

@@ -183,7 +183,7 @@ class Server:
 
     def _GetMessages(self, request: Any, *_: Any) -> Any:
         there = {number: message for history in self.histories.values() for number, message in history.items()}
-        found = [there.get(one.id) or types.MessageEmpty(one.id) for one in request.id]
+        found = [there.get(one.id) or types.MessageEmpty(one.id, None) for one in request.id]
         return self._messages(found, len(found))
 
     def _messages(self, messages: list[Any], total: int) -> Any:
