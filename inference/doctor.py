@@ -23,6 +23,7 @@ from rich.table import Table
 from twin.console import echo_json
 from twin.database import schema_version
 from twin.errors import TwinError
+from twin.registry import Registry
 from twin.sections import EMBEDDED_MODEL
 from twin.settings import TOKEN_VARIABLE, Settings, bot_token, load_settings
 from twin.store import Store
@@ -78,6 +79,7 @@ def examine(*, quick: bool) -> Iterator[Finding]:
     yield Finding("settings", True, f"home {settings.home}")
     yield from _folders(settings)
     yield _guarded("database", lambda: _database(settings))
+    yield _guarded("adapter", lambda: _adapter(settings))
     yield _guarded("bot token", lambda: _token(settings))
     yield _owner(settings)
     if find_spec("torch"):
@@ -131,6 +133,21 @@ def _database(settings: Settings) -> Finding:
         count, mine, schema = store.message_count(), store.owner_messages(), schema_version(store.db)
     seen = f"schema {schema}, {count:,} messages, {mine:,} of yours"
     return Finding("database", mine > 0, seen, "run `twin ingest export PATH`")
+
+
+def _adapter(settings: Settings) -> Finding:
+    """Whether what serves may serve; that none does yet is no failure."""
+    if not settings.database.exists():
+        return Finding("adapter", False, "none yet", "run `twin train`", optional=True)
+    with Store.of(settings) as store:
+        registry = Registry(settings.adapters, store.db)
+        version = registry.current()
+        if version is None:
+            return Finding("adapter", False, "none serves", "run `twin train`", optional=True)
+        if registry.is_stale(registry.verify(version)):
+            seen = f"{version} serves, but learned from messages that you wanted forgotten"
+            return Finding("adapter", False, seen, f"retrain, or stop it with `twin adapters withdraw {version}`")
+    return Finding("adapter", True, f"{version} serves")
 
 
 def _token(settings: Settings) -> Finding:

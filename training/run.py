@@ -15,11 +15,12 @@ from importlib.metadata import version as library_version
 import torch
 
 from inference.base_model import load_base, locate
-from training.encode import Row, Window, pack, windows
+from training.encode import Row, Window, pack
 from training.evaluate import evenly, held_out_loss
 from training.loss import check_head
 from training.qlora import Progress, Run, default_learning_rate, row_tokens
 from training.snapshot import Snapshot, load
+from training.windows import windows_of
 from twin.errors import AdapterError, DatasetError, TrainingError
 from twin.prompt import PromptSpec
 from twin.registry import Manifest, Registry, new_version
@@ -79,8 +80,8 @@ def train(
     check_head(base.model, base.device)
     spec = PromptSpec.of(settings, snapshot.account.language).for_tokenizer(base.tokenizer.fingerprint)
     say("Encoding conversations")
-    train_windows = windows(snapshot.sessions("train"), spec, base.tokenizer)
-    val_rows = _val_rows(settings, windows(snapshot.sessions("val"), spec, base.tokenizer))
+    parts = windows_of(snapshot, ("train", "val"), spec, base.tokenizer, registry.db)
+    train_windows, val_rows = parts["train"], _val_rows(settings, parts["val"])
     if stop.is_set():
         raise _stopped_too_early()
 
@@ -153,6 +154,8 @@ def _publish(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry)
             manifest = registry.publish(folder, manifest)
         except OSError as error:
             raise TrainingError(f"The adapter cannot be written ({error.strerror})", "free some disk space") from error
+    if registry.is_stale(manifest):
+        return Trained(manifest, False, "it learned from messages that were forgotten meanwhile", run.interrupted)
     promoted, reason = _judge(run, snapshot, registry, spec)
     if promoted:
         registry.promote(manifest.version, reason, time.time())

@@ -93,8 +93,9 @@ def queue_if_due(settings: Settings, now: float) -> Job | None:
     """
     with Store.of(settings) as store:
         queue = JobQueue(store.db)
-        newest = newest_trained(Registry(settings.adapters, store.db))
-        trained_on = newest.owner_turns if newest else 0
+        registry = Registry(settings.adapters, store.db)
+        newest = newest_trained(registry)
+        trained_on = newest.owner_turns if newest and not registry.is_stale(newest) else 0
         owner_turns = store.owner_turns()
         is_open = queue.open_job(RETRAIN) is not None
         if not wants_training(owner_turns, trained_on, settings.worker.min_new_turns, is_open=is_open):

@@ -23,6 +23,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "doctor": ("inference.doctor", "doctor", "Check this machine and say what to do."),
     "ingest": ("ingest.cli", "ingest", "Bring your private dialogs into the database."),
     "search": ("twin.search_cli", "search", "Find messages by what was said."),
+    "dialogs": ("twin.dialogs_cli", "dialogs", "Choose the dialogs that count, and tag who people are to you."),
+    "forget": ("twin.forget_cli", "forget", "Delete what was said in a dialog, for good."),
     "dataset": ("training.cli", "dataset", "Build and describe the training set."),
     "train": ("training.cli", "train", "Fine-tune an adapter on your replies."),
     "eval": ("training.cli", "evaluate", "Measure base and twin on held-out conversations."),

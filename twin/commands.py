@@ -25,6 +25,7 @@ from twin.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_STALE = "Stale: it learned from messages that you wanted forgotten, and cannot be promoted any more. Retrain."
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -99,7 +100,7 @@ def show(version: str, as_json: bool) -> None:
         row = _adapter_row(registry, version)
         manifest = Manifest.read(registry.path(version)).as_dict()
     if as_json:
-        echo_json(manifest | {"serves": row["serves"], "promoted_at": row["promoted_at"], "damage": row["damage"]})
+        echo_json(manifest | {name: row[name] for name in ("serves", "promoted_at", "damage", "stale")})
         return
     from rich.console import Console
     from rich.pretty import Pretty
@@ -107,6 +108,8 @@ def show(version: str, as_json: bool) -> None:
     console = Console()
     state = row["damage"] or ("It serves." if row["serves"] else "It does not serve.")
     console.print(state, markup=False)
+    if row["stale"]:
+        console.print(_STALE, markup=False)
     console.print(Pretty(manifest, expand_all=True))
 
 
@@ -129,7 +132,22 @@ def rollback(as_json: bool) -> None:
     _say_serving(version, as_json)
 
 
-def _say_serving(version: str, as_json: bool) -> None:
+@adapters.command()
+@click.argument("version")
+@_JSON
+def withdraw(version: str, as_json: bool) -> None:
+    """Let one version serve no more; what was promoted before it, if anything, serves again."""
+    with _registry() as registry:
+        registry.path(version)
+        registry.withdraw([version], time.time())
+        serving = registry.current()
+    if as_json or serving:
+        _say_serving(serving, as_json)
+    else:
+        click.echo("No adapter serves now: the bot answers nobody until one is promoted.")
+
+
+def _say_serving(version: str | None, as_json: bool) -> None:
     if as_json:
         echo_json({"serves": version})
     else:
@@ -149,6 +167,7 @@ def _adapter_row(registry: Registry, version: str) -> dict[str, Any]:
         "held_out_after": None,
         "promoted_at": max(promoted, default=None),
         "damage": None,
+        "stale": False,
     }
     try:
         manifest = registry.verify(version)
@@ -157,6 +176,7 @@ def _adapter_row(registry: Registry, version: str) -> dict[str, Any]:
         return row | {"damage": str(error)}
     return row | {
         "created_at": manifest.created_at,
+        "stale": registry.is_stale(manifest),
         "base": manifest.base.model,
         "quantization": manifest.base.quantization,
         "held_out_before": manifest.metrics.get("val_base_bits_per_character"),
@@ -178,12 +198,14 @@ def _print_adapters(rows: list[dict[str, Any]]) -> None:
             continue
         table.add_row(
             row["version"],
-            "[green]yes" if row["serves"] else "",
+            " ".join(["[green]yes"] * row["serves"] + ["[red]stale"] * row["stale"]),
             _plain(f"{row['base']} ({row['quantization']})"),
             f"{_number(row['held_out_before'])} -> {_number(row['held_out_after'])}",
             _when(row["promoted_at"]),
         )
     Console().print(table)
+    if any(row["stale"] for row in rows):
+        click.echo(_STALE)
 
 
 @click.command()

@@ -16,13 +16,13 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from twin import search_index
 from twin.errors import AdapterError, StoreError
-from twin.forgotten import Forgetting, Forgettings
+from twin.forgotten import Forgettings
 from twin.manifest import Manifest
 from twin.registry import Registry
 from twin.settings import Settings
@@ -100,8 +100,21 @@ def forget(store: Store, settings: Settings, chat_id: int, before: datetime, now
     wishes.note_snapshots(wish, held)
     _remove_snapshots(settings.datasets, held)
     compact(store)
-    stale = [m.version for m in _manifests(settings, store) if _is_stale_by(wishes, wish, m)]
+    stale = [m.version for m in _manifests(settings, store) if wishes.learned_by(m, wish)]
     return _told(store, settings, chat_id, before, rows, held, stale)
+
+
+def undo(store: Store, chat_id: int) -> int:
+    """Lift what was wished of a dialog: the next ingests bring in what they find, the live account from its start.
+
+    Returns:
+        how many wishes there were.
+    """
+    with store.atomic():
+        lifted = Forgettings(store.db).lift(chat_id)
+        if lifted:
+            store.db.conn.execute("delete from cursors where chat_id = ?", [chat_id])
+    return lifted
 
 
 def compact(store: Store) -> None:
@@ -154,11 +167,6 @@ def _derived(store: Store) -> list[str]:
     return [name for name in store.db.table_names() if name.startswith("derived_")]
 
 
-def _is_stale_by(wishes: Forgettings, wish: Forgetting, manifest: Manifest) -> bool:
-    stale = wishes.learned_by(manifest)
-    return stale is not None and stale.chat_id == wish.chat_id
-
-
 def _manifests(settings: Settings, store: Store) -> Iterator[Manifest]:
     """Of every adapter whose manifest can be read; the others cannot serve."""
     registry = Registry(settings.adapters, store.db)
@@ -207,7 +215,7 @@ def _is_of(
     session: dict[str, Any], chat_id: int, before: datetime, clean_sets: dict[str, float], built_at: float
 ) -> bool:
     if "origin" in session:
-        return not clean_sets.get(session["origin"], built_at + 1) <= built_at
+        return not clean_sets.get(session["origin"], built_at) < built_at
     if session["chat_id"] != chat_id:
         return False
     times = [turn.get("started_at") for turn in session["turns"]]
@@ -228,8 +236,3 @@ def _remove_snapshots(folder: Path, held: dict[str, bool]) -> None:
                 f" removed ({error.strerror})",
                 "delete that folder, then run the same command again",
             ) from error
-
-
-def now_utc() -> datetime:
-    """This moment, in whole seconds as messages have them; what is sent within this second is not forgotten."""
-    return datetime.now(UTC).replace(microsecond=0)

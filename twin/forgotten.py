@@ -66,8 +66,8 @@ class Forgettings:
                 [(wish.id, fingerprint, int(is_held)) for fingerprint, is_held in held.items()],
             )
 
-    def learned_by(self, manifest: Manifest) -> Forgetting | None:
-        """The first wish that makes an adapter stale: it learned from messages that the owner wanted forgotten.
+    def learned_by(self, manifest: Manifest, *wishes: Forgetting) -> Forgetting | None:
+        """The first wish (of some, or of all) that makes an adapter stale: it learned from what was to be forgotten.
 
         That is so when its training set held some. When nothing tells what was in its training set any more, every
         adapter that is older than the wish counts as having learned from them.
@@ -78,7 +78,7 @@ class Forgettings:
             ).fetchall()
         )
         made_at = datetime.fromisoformat(manifest.created_at)
-        return next((w for w in self.all() if known.get(w.id, made_at <= w.forgotten_at)), None)
+        return next((w for w in wishes or self.all() if known.get(w.id, made_at <= w.forgotten_at)), None)
 
 
 def _time(seconds: float) -> datetime:

@@ -29,9 +29,7 @@ from twin.store import Store
 @click.option("--dialog", "dialogs", multiple=True, metavar="NAME", help="Only there: a name, @username or id.")
 @click.option("--mine/--theirs", "is_owner", default=None, help="Only what you said, or only what others said.")
 @click.option("--since", callback=from_then, metavar="DATE", help="Only from that day (or time) on.")
-@click.option(
-    "--until", callback=until_then, metavar="DATE", help="Only to the end of that day, or before that time."
-)
+@click.option("--until", callback=until_then, metavar="DATE", help="Only to the end of that day, or before that time.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 def search(

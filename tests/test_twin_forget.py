@@ -1,0 +1,455 @@
+"""Forgetting: no byte of it stays in the home, it never comes back, and what learned from it may not serve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as given_settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+import twin.forget
+import twin.forget_cli
+from inference.doctor import examine
+from tests.conftest import Ran
+from training.cuts import Cuts
+from training.scheduler import queue_if_due
+from training.snapshot import Account, publish
+from twin import search_index
+from twin.dialogs import Dialogs
+from twin.errors import AdapterError, StoreError
+from twin.forget import Forgotten, forget, preview, undo
+from twin.forgotten import Forgettings
+from twin.messages import Message, Session, Turn
+from twin.migrations import migrations
+from twin.prompt import PromptSpec
+from twin.registry import BaseIdentity, Manifest, Registry
+from twin.search import EVERYWHERE, Query, search
+from twin.settings import Settings, load_settings
+from twin.store import Store
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+PLANTED = "marzipanunderthefloorboard"
+KEPT = "liquoriceinthedrawer"
+ANNA, BORIS = 1, 2
+
+
+def message(number: int, text: str, chat_id: int = ANNA) -> Message:
+    return Message(chat_id, number, START + timedelta(days=number), 7, bool(number % 2), text)
+
+
+def session(chat_id: int, text: str, day: int = 1, origin: str = "telegram") -> Session:
+    at = START + timedelta(days=day) if origin == "telegram" else None
+    turns = (replace(Turn.of("other", ["hey"]), started_at=at), replace(Turn.of("owner", [text]), started_at=at))
+    return Session(chat_id if origin == "telegram" else 0, turns, origin=origin)
+
+
+def snapshot(settings: Settings, sessions: Sequence[Session]) -> str:
+    parts = {"train": list(sessions), "val": [], "test": []}
+    return publish(settings.datasets, Cuts(NOW, NOW), parts, Account()).fingerprint  # type: ignore[arg-type]
+
+
+def adapter(registry: Registry, version: str, dataset: str, made_at: datetime = START) -> None:
+    with registry.incoming() as folder:
+        (folder / "adapter_model.safetensors").write_bytes(b"weights")
+        (folder / "adapter_config.json").write_text("{}")
+        manifest = Manifest(
+            version=version,
+            created_at=made_at.isoformat(),
+            base=BaseIdentity("m", "f", "nf4"),
+            prompt=PromptSpec(),
+            dataset=dataset,
+            owner_turns=1,
+            lora={},
+            metrics={},
+            versions={},
+        )
+        registry.publish(folder, manifest)
+
+
+def fill(store: Store) -> None:
+    """Both words in every table that holds words."""
+    store.add_dialog(ANNA, "Anna", "anna_p")
+    store.add_dialog(BORIS, "Boris")
+    for chat_id, word in ((ANNA, PLANTED), (BORIS, KEPT)):
+        written = [message(number, f"{word} {number}", chat_id) for number in range(1, 5)]
+        edited = replace(
+            message(5, f"{word} 5", chat_id), first_text=f"{word} before", edited_at=NOW, entities=f'["{word}"]'
+        )
+        store.write_messages([*written, edited])
+        bot = {"chat_id": chat_id, "speaker": "other", "text": word, "sent_at": START.timestamp()}
+        store.db.table("bot_messages").insert(bot)
+        store.db.table("bot_inbox").insert(
+            {"update_id": chat_id, "chat_id": chat_id, "received_at": START.timestamp(), "payload": json.dumps(word)}
+        )
+        made = {"kind": "distill", "weight": 1.0, "is_synthetic": 1, "added_at": START.timestamp(), "source": "x"}
+        store.db.table("sets").insert({"name": f"set {chat_id}", **made})
+        row = {"number": 1, "turns": word, "owner_turns": 1, "characters": 9, "chats": json.dumps([chat_id, 77])}
+        store.db.table("set_rows").insert({"name": f"set {chat_id}", **row})
+        answer = {"recipe": "x", "model": "m", "answer": word, "asked_at": 1.0, "chats": json.dumps([chat_id])}
+        store.db.table("recipe_answers").insert({"key": str(chat_id), **answer})
+        cursor = {"owner_id": 7, "oldest_id": 1, "newest_id": 5, "is_complete": 1, "updated_at": 1}
+        store.db.table("cursors").insert({"chat_id": chat_id, **cursor})
+    store.db.execute("insert into derived_scrub (key, value) values (?, ?)", [b"k", PLANTED.encode()])
+    search_index.update(store)
+    store.write_messages([message(6, f"{PLANTED} pending")])
+
+
+def found_in(home: Path, word: str) -> list[str]:
+    files = [path for path in home.rglob("*") if path.is_file()]
+    return sorted(path.name for path in files if word.lower().encode() in path.read_bytes().lower())
+
+
+def remember(settings: Settings) -> dict[str, str]:
+    (settings.datasets / ".incoming-1").mkdir(parents=True)
+    (settings.datasets / ".incoming-1" / "train.jsonl").write_text(PLANTED)
+    return {
+        "of both": snapshot(settings, [session(ANNA, PLANTED), session(BORIS, KEPT)]),
+        "of Boris": snapshot(settings, [session(BORIS, KEPT)]),
+    }
+
+
+def test_no_byte_of_a_forgotten_dialog_stays_in_the_home_and_others_are_untouched(home: Settings, store: Store) -> None:
+    fill(store)
+    remember(home)
+    boris = store.messages(BORIS)
+    with Store.open(home.database) as reader:
+        assert reader.message_count() == 11
+        assert found_in(home.home, PLANTED) != []
+        told = forget(store, home, ANNA, NOW, NOW)
+        assert found_in(home.home, PLANTED) == []
+        assert reader.message_count() == 5
+    assert told.rows == {"messages": 6, "bot_messages": 1, "bot_inbox": 1, "set_rows": 1, "recipe_answers": 1}
+    assert len(told.snapshots) == 1
+    assert found_in(home.home, KEPT) == ["train.jsonl", "twin.db"]
+    assert (store.messages(ANNA), store.messages(BORIS)) == ([], boris)
+    assert search(store, Query.parse(PLANTED), EVERYWHERE) == []
+    assert len(search(store, Query.parse(KEPT), EVERYWHERE)) == 5
+    for table in ("bot_messages", "bot_inbox", "set_rows", "recipe_answers"):
+        assert store.db.table(table).count == 1
+    assert [row["chat_id"] for row in store.db.table("cursors").rows] == [ANNA, BORIS]
+    store.db.execute("insert into search (search) values ('integrity-check')")
+
+
+def test_a_preview_tells_the_same_and_changes_nothing(home: Settings, store: Store) -> None:
+    fill(store)
+    remember(home)
+    adapter(Registry(home.adapters, store.db), "v1", "gone")
+    Registry(home.adapters, store.db).promote("v1", "good", 1.0)
+    planned = preview(store, home, ANNA, NOW)
+    assert store.message_count() == 11 and found_in(home.home, PLANTED) != []
+    assert planned == forget(store, home, ANNA, NOW, NOW)
+    assert (planned.stale, planned.serving) == (("v1",), "v1")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([1, 2, -3]), st.integers(0, 9)), max_size=20, unique=True),
+    st.lists(st.tuples(st.sampled_from([1, 2, -3]), st.integers(0, 11)), max_size=3),
+    st.booleans(),
+)
+@given_settings(max_examples=60, deadline=None)
+def test_what_is_forgotten_never_comes_back_and_nothing_else_is_missing(
+    said: list[tuple[int, int]], wishes: list[tuple[int, int]], is_indexed: bool
+) -> None:
+    db = Database(memory=True)
+    migrations.apply(db)
+    settings = Settings(home=Path("/nonexistent"))
+    messages = [message(day, f"tea {day}", chat_id) for chat_id, day in said]
+    with Store(db) as store:
+        for chat_id in (1, 2, -3):
+            store.add_dialog(chat_id, None)
+        store.write_messages(messages)
+        if is_indexed:
+            search_index.update(store)
+        for chat_id, day in wishes:
+            forget(store, settings, chat_id, START + timedelta(days=day), NOW)
+        left = {(m.chat_id, m.message_id): m for m in messages}
+        for chat_id, day in wishes:
+            left = {
+                key: m for key, m in left.items() if m.chat_id != chat_id or m.sent_at >= START + timedelta(days=day)
+            }
+        for _ in range(2):
+            search_index.update(store)
+            stored = {(m.chat_id, m.message_id): m for chat_id in (1, 2, -3) for m in store.messages(chat_id)}
+            assert stored == left
+            assert len(search(store, Query.parse("tea"), EVERYWHERE, 99)) == len(left)
+            store.write_messages([replace(m, edited_at=NOW) for m in messages if (m.chat_id, m.message_id) not in left])
+        for chat_id in (1, 2, -3):
+            undo(store, chat_id)
+        store.write_messages(messages)
+        assert store.message_count() == len(messages)
+
+
+def test_only_what_was_said_before_a_day_is_forgotten(home: Settings, store: Store) -> None:
+    fill(store)
+    held = snapshot(home, [session(ANNA, PLANTED, day=1)])
+    later = snapshot(home, [session(ANNA, "later", day=4)])
+    told = forget(store, home, ANNA, START + timedelta(days=4), NOW)
+    assert [m.message_id for m in store.messages(ANNA)] == [4, 5, 6]
+    assert told.snapshots == (held,)
+    assert [path.name for path in home.datasets.iterdir()] == [later]
+
+
+def test_an_ingest_that_read_before_and_writes_afterwards_brings_nothing_back(home: Settings, store: Store) -> None:
+    fill(store)
+    with Store.open(home.database) as other, other.staging():
+        other.stage([message(1, PLANTED), message(300, "new")])
+        forget(store, home, ANNA, NOW, NOW)
+        with other.atomic():
+            assert other.leave_out_forgotten() == 1
+            assert (other.leave_out_forgotten(), other.write_staged()) == (0, 1)
+    assert [m.text for m in store.messages(ANNA)] == ["new"]
+
+
+def test_a_lifted_wish_lets_everything_in_again_from_the_start(home: Settings, store: Store) -> None:
+    fill(store)
+    adapter(Registry(home.adapters, store.db), "v1", "gone")
+    forget(store, home, ANNA, NOW, NOW)
+    with pytest.raises(AdapterError, match="stale"):
+        Registry(home.adapters, store.db).promote("v1", "by hand", 1.0)
+    assert (undo(store, ANNA), undo(store, ANNA)) == (1, 0)
+    assert [row["chat_id"] for row in store.db.table("cursors").rows] == [BORIS]
+    assert store.write_messages([message(1, "again")]) == 1
+    Registry(home.adapters, store.db).promote("v1", "by hand", 1.0)
+    assert Forgettings(store.db).all() == [] and store.db.table("forgotten_snapshots").count == 0
+
+
+def test_adapters_are_stale_if_their_training_set_held_it_or_nobody_can_tell(home: Settings, store: Store) -> None:
+    fill(store)
+    made = remember(home)
+    registry = Registry(home.adapters, store.db)
+    adapter(registry, "held", made["of both"])
+    adapter(registry, "held-not", made["of Boris"])
+    adapter(registry, "unknown", "gone")
+    adapter(registry, "in-training", made["of both"], made_at=NOW + timedelta(hours=1))
+    adapter(registry, "retrained", "built later", made_at=NOW + timedelta(hours=1))
+    told = forget(store, home, ANNA, NOW, NOW)
+    assert told.stale == ("unknown", "in-training", "held")
+    for version in told.stale:
+        with pytest.raises(
+            AdapterError, match=r"is stale: it learned from messages that you wanted forgotten: retrain"
+        ):
+            registry.promote(version, "by hand", 1.0)
+    registry.promote("held-not", "by hand", 1.0)
+    registry.promote("retrained", "by hand", 2.0)
+    assert registry.rollback(3.0) == "held-not"
+    again = forget(store, home, BORIS, NOW, NOW + timedelta(hours=2))
+    assert again.stale == ("unknown", "retrained", "in-training", "held-not", "held")
+    assert again.snapshots == (made["of Boris"],)
+
+
+def test_a_stale_version_is_never_gone_back_to(home: Settings, store: Store) -> None:
+    fill(store)
+    registry = Registry(home.adapters, store.db)
+    adapter(registry, "v1", "gone")
+    registry.promote("v1", "good", 1.0)
+    forget(store, home, ANNA, NOW, NOW)
+    adapter(registry, "v2", "later", made_at=NOW + timedelta(hours=1))
+    registry.promote("v2", "good", 2.0)
+    with pytest.raises(AdapterError, match="v1 is stale"):
+        registry.rollback(3.0)
+    assert registry.current() == "v2"
+
+
+@pytest.mark.parametrize("damage", ["cut off", "no times", "no manifest", "empty", "made of it", "of a changed set"])
+def test_a_training_set_that_does_not_tell_counts_as_one_that_held_it(
+    home: Settings, store: Store, damage: str
+) -> None:
+    fill(store)
+    store.db.execute("update sets set added_at = ?", [START.timestamp()])
+    origin = {"made of it": f"set {ANNA}", "of a changed set": "no longer there"}.get(damage, f"set {BORIS}")
+    fingerprint = snapshot(home, [session(BORIS, KEPT), session(0, "made", origin=origin)])
+    folder = home.datasets / fingerprint
+    match damage:
+        case "cut off":
+            (folder / "train.jsonl").write_text((folder / "train.jsonl").read_text()[:-9])
+        case "no times":
+            line = json.loads((folder / "train.jsonl").read_text().splitlines()[0])
+            line["chat_id"] = ANNA
+            del line["turns"][0]["started_at"]
+            (folder / "val.jsonl").write_text(json.dumps(line) + "\n")
+        case "no manifest":
+            (folder / "manifest.json").unlink()
+        case "empty":
+            for path in folder.glob("*.jsonl"):
+                path.unlink()
+    assert forget(store, home, ANNA, START + timedelta(days=1), NOW).snapshots == (fingerprint,)
+    assert not folder.exists()
+
+
+def test_a_training_set_of_other_dialogs_and_other_sets_stays(home: Settings, store: Store) -> None:
+    fill(store)
+    fingerprint = snapshot(home, [session(BORIS, KEPT), session(0, "made", origin=f"set {BORIS}")])
+    assert forget(store, home, ANNA, NOW, NOW).snapshots == ()
+    assert (home.datasets / fingerprint).is_dir()
+
+
+def test_while_another_process_reads_on_traces_may_stay_and_that_is_said(home: Settings, store: Store) -> None:
+    fill(store)
+    store.db.execute("pragma busy_timeout = 0")
+    with Store.open(home.database) as reader:
+        reader.db.conn.execute("begin")
+        assert reader.message_count() == 11
+        with pytest.raises(
+            StoreError, match=r"traces of them may still be in the database's files.*run the same command"
+        ):
+            forget(store, home, ANNA, NOW, NOW)
+        reader.db.conn.execute("rollback")
+    assert store.messages(ANNA) == []
+    forget(store, home, ANNA, NOW, NOW)
+    assert found_in(home.home, PLANTED) == []
+
+
+@pytest.mark.parametrize("step", ["_snapshots", "_remove_snapshots", "compact"])
+def test_broken_off_at_any_step_the_same_command_finishes_it(
+    home: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    fill(store)
+    made = remember(home)
+    adapter(Registry(home.adapters, store.db), "v1", made["of both"])
+    sets = snapshot(home, [session(0, "made", origin=f"set {ANNA}")])
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(twin.forget, step, stop)
+        with pytest.raises(KeyboardInterrupt):
+            forget(store, home, ANNA, NOW, datetime.now(UTC))
+    assert store.messages(ANNA) == []
+    assert Registry(home.adapters, store.db).is_stale(Manifest.read(home.adapters / "v1"))
+    told = forget(store, home, ANNA, NOW, datetime.now(UTC))
+    assert found_in(home.home, PLANTED) == []
+    assert told.stale == ("v1",)
+    assert not (home.datasets / sets).exists()
+
+
+def test_an_encrypted_database_forgets_as_well(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home.home / "database-key").touch(mode=0o600)
+    (home.home / "database-key").write_text("0123456789abcdef" * 4)
+    monkeypatch.setenv("TWIN_STORAGE__KEY", "file")
+    settings = load_settings()
+    with Store.of(settings) as store:
+        fill(store)
+        assert forget(store, settings, ANNA, NOW, NOW).rows["messages"] == 6
+        assert store.messages(BORIS)[0].text == f"{KEPT} 1"
+        assert len(search(store, Query.parse(KEPT), EVERYWHERE)) == 5
+
+
+def test_a_stale_newest_adapter_makes_a_retraining_due(home: Settings, store: Store) -> None:
+    store.add_dialog(ANNA, "Anna")
+    store.add_dialog(BORIS, "Boris")
+    store.write_messages([message(number, "tea", BORIS) for number in range(500)])
+    registry = Registry(home.adapters, store.db)
+    adapter(registry, "v1", "gone")
+    adapter_turns = {"owner_turns": 250}
+    path = home.adapters / "v1" / "twin.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | adapter_turns))
+    assert queue_if_due(home, 1.0) is None
+    forget(store, home, ANNA, NOW, NOW)
+    assert queue_if_due(home, 2.0) is not None
+
+
+@pytest.fixture
+def served(home: Settings, store: Store) -> Registry:
+    """A home in which v1 served before v2, and both learned from Anna."""
+    fill(store)
+    registry = Registry(home.adapters, store.db)
+    for number, version in enumerate(("v1", "v2")):
+        adapter(registry, version, remember(home)["of both"] if version == "v2" else "gone")
+        registry.promote(version, "good", float(number))
+    return registry
+
+
+def test_the_command_says_what_is_gone_and_that_what_serves_is_stale(
+    served: Registry, run_twin: Callable[..., Ran], store: Store
+) -> None:
+    ran = run_twin("forget", "@anna_p", "--yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Forgotten of Anna: 6 messages, 1 messages between them and the bot" in ran.out
+    assert "v2 still serves and may repeat it: `twin adapters withdraw" in ran.out
+    assert PLANTED not in ran.out
+    assert served.candidates() == ["v2"]  # v1 is not fallen back to
+    listed = run_twin("adapters", "list")
+    assert "stale" in listed.out and "Retrain" in listed.out
+    rows = json.loads(run_twin("adapters", "list", "--json").out)
+    assert [(row["version"], row["serves"], row["stale"]) for row in rows] == [("v2", True, True), ("v1", False, True)]
+    assert "stale" in run_twin("adapters", "promote", "v1").err
+    assert "Stale" in run_twin("adapters", "show", "v2").out
+    finding = next(finding for finding in examine(quick=True) if finding.check == "adapter")
+    assert not finding.ok and "twin adapters withdraw v2" in finding.remedy and not finding.optional
+    assert "No adapter serves now" in run_twin("adapters", "withdraw", "v2").out
+    assert served.current() is None
+    assert "No ingest brings them back" in ran.out
+    assert "excluded" not in run_twin("dialogs", "list").out and "forgotten" in run_twin("dialogs", "list").out
+    assert "brings in whatever it finds" in run_twin("forget", "--undo", "Anna").out
+    assert "Nothing of Anna was forgotten" in run_twin("forget", "--undo", "Anna").out
+
+
+def test_what_serves_is_withdrawn_at_once_if_that_is_wanted(served: Registry, run_twin: Callable[..., Ran]) -> None:
+    told = json.loads(run_twin("forget", "Anna", "--yes", "--withdraw", "--json").out)
+    assert (told["stale"], told["serving"], told["withdrawn"]) == (["v2", "v1"], None, "v2")
+    assert served.current() is None
+
+
+def test_it_asks_first_and_then_about_what_serves(
+    served: Registry, run_twin: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
+    asked: list[str] = []
+
+    def answer(question: str, abort: bool = False) -> bool:
+        asked.append(question)
+        return True
+
+    assert "say --yes" in run_twin("forget", "Anna").err
+    assert store.message_count() == 11
+    monkeypatch.setattr(twin.forget_cli, "is_interactive", lambda: True)
+    monkeypatch.setattr(twin.forget_cli.click, "confirm", answer)
+    ran = run_twin("forget", "Anna", "--before", "2026-05-01")
+    assert asked == ["Forget it for good?", "v2 serves and learned from it. Withdraw it now?"]
+    assert "6 messages" in ran.out and "Adapters that learned from it: v2, v1" in ran.out
+    assert "v2 does not serve any more" in ran.out and served.current() is None
+
+
+def test_dialogs_are_included_excluded_and_tagged_by_any_of_their_names(
+    store: Store, run_twin: Callable[..., Ran]
+) -> None:
+    store.add_dialog(201, "Anna Petrova", "anna_p")
+    store.add_dialog(202, "anna")
+    store.add_dialog(203, "Ａnna Schmidt\x1b[2J")
+    store.add_dialog(-7, None)
+    table = Dialogs(store.db)
+    assert [table.identify(who) for who in ("ANNA", "@Anna_P", "anna_p", "Anna Sch", "-7", "203")] == [
+        202, 201, 201, 203, -7, 203,
+    ]  # fmt: skip
+    for who, sentence in (("Ann", "3 dialogs are called so: give one of their ids: 201, 202, 203"), ("", "no such")):
+        with pytest.raises(StoreError, match=sentence):
+            table.identify(who)
+    assert "left out from now on" in run_twin("dialogs", "exclude", "Anna P").out
+    assert table.excluded() == {201}
+    assert "excluded" in run_twin("dialogs", "list").out
+    assert "counts from now on" in run_twin("dialogs", "include", "201").out
+    assert table.excluded() == frozenset()
+    assert "is tagged best friend" in run_twin("dialogs", "tag", "anna", "best  friend").out
+    assert table.find("anna").relation == "best friend"
+    assert "has no tag" in run_twin("dialogs", "tag", "anna", "--none").out
+    assert table.find("202").relation is None
+    assert "3 dialogs are called so" in run_twin("dialogs", "exclude", "ann").err
+    assert "That is no relation" in run_twin("dialogs", "tag", "anna", "x" * 41).err
+    assert "Give a relation" in run_twin("dialogs", "tag", "anna").err
+    assert "\x1b" not in run_twin("dialogs", "list").out
+    rows = json.loads(run_twin("dialogs", "list", "--json").out)
+    assert [row["chat_id"] for row in rows] == [-7, 201, 202, 203]
+
+
+def test_an_empty_forgetting_is_told_as_such(home: Settings, store: Store) -> None:
+    store.add_dialog(ANNA, "Anna")
+    rows = dict.fromkeys(("messages", "bot_messages", "bot_inbox", "set_rows", "recipe_answers"), 0)
+    assert forget(store, home, ANNA, NOW, NOW) == Forgotten(ANNA, NOW, rows, (), (), None)
