@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +64,7 @@ class Account:
         turns: of the owner, by part, then by what became of them: "supervised", or why not.
         owner_turns: how many turns of the owner were stored when it was built, in all dialogs.
         sets: what imported and made rows came to, by the set's name; all of them are in the train part.
+        set_turns: of the owner in them, by what became of them.
         found: secrets found, by label, wherever they stood.
         scrub: whether what was found was taken out.
         detectors: version of the rules that looked.
@@ -75,6 +76,7 @@ class Account:
     turns: dict[str, Counts] = field(default_factory=dict)
     owner_turns: int = 0
     sets: dict[str, SplitCounts] = field(default_factory=dict)
+    set_turns: Counts = field(default_factory=dict)
     found: Counts = field(default_factory=dict)
     scrub: bool = True
     detectors: str = ""
@@ -287,11 +289,3 @@ def _read_account(values: dict[str, Any]) -> Account:
     """What an older version did not count yet stays empty."""
     told = {name: values[name] for name in Account.__dataclass_fields__ if name in values}
     return Account(**told | {"sets": _read_counts(told.get("sets", {}))})
-
-
-def count(found: Sequence[Session]) -> SplitCounts:
-    """What some sessions hold, wherever they are from."""
-    counts = SplitCounts()
-    for session in found:
-        counts = counts.plus(session)
-    return counts

@@ -57,6 +57,11 @@ class Registry:
         self.folder = folder
         self._db = db
 
+    @property
+    def db(self) -> Database:
+        """The database whose rows say which version serves."""
+        return self._db
+
     @contextmanager
     def incoming(self) -> Iterator[Path]:
         """A private folder to write an adapter into; gone afterwards unless published."""

@@ -32,9 +32,14 @@ class Blocklist:
         words, people = list(words), list(people)
         return cls(_compile([*words, *people]), _compile(people))
 
+    @property
+    def has_entries(self) -> bool:
+        """Whether the owner listed anything."""
+        return self.pattern is not _NEVER
+
     def mentions(self, text: str) -> bool:
         """Whether a text holds one of the words or names one of the people."""
-        return self.pattern is not _NEVER and self.pattern.search(_fold(text)) is not None
+        return self.has_entries and self.pattern.search(_fold(text)) is not None
 
     def is_person(self, *names: str | None) -> bool:
         """Whether one of these names (of a dialog: the name, the username) is that of a listed person."""
