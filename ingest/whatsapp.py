@@ -116,7 +116,6 @@ class WhatsAppSource:
             if entry is None:
                 self.tally.messages[UNDATED] += 1
                 continue
-            sent_at = clock.utc(entry.moment)
             try:
                 if entry.name is None:
                     raise Skip("service message")
@@ -127,7 +126,7 @@ class WhatsAppSource:
             yield Message(
                 chat_id=chat_id,
                 message_id=numbers.of(str(chat_id), entry.moment.isoformat(), fold(entry.name), entry.text),
-                sent_at=sent_at,
+                sent_at=clock.utc(entry.moment),
                 sender_id=None,
                 is_owner=fold(entry.name) == fold(self.owner.name or ""),
                 text=text,

@@ -52,11 +52,14 @@ class _Order:
     """One way to read the file's dates, and how likely it makes them."""
 
     is_possible: bool = True
+    is_odd: bool = False
     back_steps: int = 0
     days: int = 0
     last: date | None = None
 
-    def look_at(self, day: date | None) -> None:
+    def look_at(self, head: re.Match[str], places: tuple[int, int, int]) -> None:
+        day = _date(head, places)
+        self.is_odd = places[0] == 0 and len(head["one"]) == 2
         if day is None:
             self.is_possible = False
         elif self.last is not None:
@@ -76,8 +79,9 @@ class Style:
     """
 
     shape: tuple[str, str, bool] | None = None
-    has_halves: bool = False
     unclear_halves: int = 0
+    _is_padded: bool = False
+    _has_capitals: bool = False
     _orders: dict[str, _Order] = field(default_factory=lambda: {name: _Order() for name in ORDERS})
 
     def head(self, line: str) -> re.Match[str] | None:
@@ -91,22 +95,23 @@ class Style:
 
     def learn(self, head: re.Match[str]) -> None:
         """Take one more entry into account."""
-        half = _half(head)
-        self.has_halves = self.has_halves or half is not None
-        self.unclear_halves += half is None and any(letter.isalpha() for letter in head["after"])
+        self.unclear_halves += _half(head) is None and any(letter.isalpha() for letter in head["after"])
+        self._is_padded = self._is_padded or any(head[part].startswith("0") for part in ("one", "two"))
+        self._has_capitals = self._has_capitals or head["after"].strip() in ("AM", "PM")
         for name, order in self._orders.items():
             if order.is_possible:
-                order.look_at(_date(head, ORDERS[name]))
+                order.look_at(head, ORDERS[name])
 
     @property
     def order(self) -> str | None:
         """The likeliest order of year, month and day; None when the dates are none.
 
-        Of those that are possible the one with the fewest steps back in time; then the one in which the days lie
-        closest together; then as people do who write in this style.
+        Of those that are possible the one with the fewest steps back in time; a year of two digits comes last; then
+        the one in which the days lie closest together; then as people do who write in this style: American phones
+        write 3/5/25 and PM.
         """
         possible = [name for name, order in self._orders.items() if order.is_possible and order.last is not None]
-        is_american = self.shape is not None and self.shape[0] == "/" and self.has_halves
+        is_american = self.shape is not None and self.shape[0] == "/" and self._has_capitals and not self._is_padded
         custom = "month/day/year" if is_american else "day/month/year"
         return min(possible, key=lambda name: (*self._cost(name), name != custom), default=None)
 
@@ -120,8 +125,9 @@ class Style:
         others = [name for name in others if self._orders[name].last != self._orders[chosen].last]
         return self._cost(chosen) not in [self._cost(name) for name in others]
 
-    def _cost(self, name: str) -> tuple[int, int]:
-        return self._orders[name].back_steps, self._orders[name].days
+    def _cost(self, name: str) -> tuple[int, bool, int]:
+        order = self._orders[name]
+        return order.back_steps, order.is_odd, order.days
 
 
 def entries(file: IO[bytes], style: Style, order: str) -> Iterator[Entry | None]:
