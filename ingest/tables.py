@@ -45,14 +45,14 @@ def dialog_table(dialogs: Iterable[Dialog], title: str, rows: int) -> Table:
     dialogs = list(dialogs)
     plural = "" if len(dialogs) == 1 else "s"
     table = Table("dialog", title=Text(f"{len(dialogs):,} private dialog{plural} {title}"), show_footer=True)
-    totals = _totals(dialogs)
+    footers = totals(dialogs)
     table.columns[0].footer = "in all"
-    for heading, total in zip(("messages", "yours", "first", "last"), totals, strict=True):
+    for heading, total in zip(("messages", "yours", "first", "last"), footers, strict=True):
         table.add_column(heading, footer=total, justify="right")
     for dialog in dialogs[:rows]:
-        table.add_row(Text(shown(dialog)), *_totals([dialog]))
+        table.add_row(Text(shown(dialog)), *totals([dialog]))
     if len(dialogs) > rows:
-        table.add_row(f"... and {len(dialogs) - rows:,} more", *_totals(dialogs[rows:]))
+        table.add_row(f"... and {len(dialogs) - rows:,} more", *totals(dialogs[rows:]))
     return table
 
 
@@ -70,7 +70,8 @@ def _iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
-def _totals(rows: list[Dialog]) -> tuple[str, str, str, str]:
+def totals(rows: list[Dialog]) -> tuple[str, str, str, str]:
+    """Messages, the owner's share of them, the days of the first and the last (UTC), as they are shown."""
     messages, owned = sum(row.messages for row in rows), sum(row.owner_messages for row in rows)
     first = min((row.first_at for row in rows if row.first_at is not None), default=None)
     last = max((row.last_at for row in rows if row.last_at is not None), default=None)

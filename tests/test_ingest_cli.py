@@ -70,7 +70,10 @@ def test_many_dialogs_end_in_a_line_for_the_others(run_twin: Twin, tmp_path: Pat
     assert "... and 10 more" in out and "Friend 319" in out and "Friend 320" not in out
 
 
-def test_status_says_how_to_begin_and_then_what_is_there(run_twin: Twin, tmp_path: Path) -> None:
+def test_status_says_how_to_begin_and_then_what_is_there(
+    run_twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert "twin ingest export PATH" in run_twin("ingest", "status").out
     run_twin("ingest", "export", write(tmp_path, full(chat(small_talk()), chat([said(9)], BORIS, None))))
     out = run_twin("ingest", "status").out
