@@ -75,6 +75,127 @@ def test_media_is_kept_as_a_kind_and_what_a_placeholder_can_tell(
     assert (message.media, message.media_note, message.text) == (media, note, "")
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"photo": "p", "photo_file_size": 5, "media_spoiler": True},
+        {"file": "f", "file_name": "n", "file_size": 5, "thumbnail": "t", "thumbnail_file_size": 1},
+        {"contact_information": {}, "contact_vcard": "v", "contact_vcard_file_size": 9},
+        {"location_information": {}, "live_location_period_seconds": 900},
+        {"game_title": "g", "game_link": "l"},
+        {"poll": {"question": ["q", {"type": "bold", "text": "?"}], "answers": [{"text": ["a"], "chosen": True}]}},
+        {"todo_list": {"title": "t", "answers": []}},
+        {"giveaway_information": {}},
+        {"giveaway_results": {}},
+        {"paid_stars_amount": 5},
+    ],
+)
+def test_what_newer_exports_add_to_media_does_no_harm(fields: dict[str, Any]) -> None:
+    inexact: Counter[str] = Counter()
+    message = read(said(7, text="look", **fields), inexact)
+    assert (message.text, message.media is None, inexact.total()) == ("look", False, 0)
+
+
+def test_what_stands_beside_the_words_does_no_harm() -> None:
+    buttons = [[{"type": "callback", "text": "yes", "dataBase64": "eA", "data": ""}]]
+    inexact: Counter[str] = Counter()
+    message = read(
+        said(7, inline_bot_buttons=buttons, author="A", saved_from="B", forwarded_from="C", forwarded_from_id="user5"),
+        inexact,
+    )
+    assert (message.text, message.forwarded_from, inexact.total()) == ("marzipan", "C", 0)
+
+
+def rich(*blocks: Any) -> Any:
+    return without(said(7, rich_message={"rtl": False, "part": False, "blocks": list(blocks)}), "text", "text_entities")
+
+
+def plain(text: str) -> Any:
+    return {"type": "plain", "text": text}
+
+
+def test_a_message_in_blocks_keeps_its_words_a_line_a_block() -> None:
+    inexact: Counter[str] = Counter()
+    message = read(
+        rich(
+            {"type": "heading", "level": 1, "text": plain("Title")},
+            {"type": "divider"},
+            {
+                "type": "paragraph",
+                "text": {"type": "concat", "text": [plain("one "), {"type": "bold", "text": plain("2")}]},
+            },
+            {"type": "list", "items": [{"text": plain("a")}, {"blocks": [{"type": "paragraph", "text": plain("b")}]}]},
+        ),
+        inexact,
+    )
+    assert (message.text, message.entities) == ("Title\none 2\nab", None)
+    assert inexact == {"a layout in blocks kept as its words": 1}
+
+
+@pytest.mark.parametrize("blocks", [[], [None], ["x"], [{"type": "plain", "text": 5}], [[[[plain("")]]]]])
+def test_a_message_in_blocks_without_words_is_empty(blocks: list[Any]) -> None:
+    with pytest.raises(Skip, match="empty"):
+        read(rich(*blocks))
+
+
+def test_blocks_may_be_nested_however_deep() -> None:
+    block: Any = plain("deep")
+    for _ in range(50_000):
+        block = [block]
+    assert read(rich(block)).text == "deep"
+
+
+def reaction(emoji: str = "👍", count: int = 1, *from_ids: str) -> dict[str, Any]:
+    recent = [{"from": "N", "from_id": from_id, "date": "2024-01-01T00:00:00"} for from_id in from_ids]
+    return {"type": "emoji", "count": count, "emoji": emoji} | ({"recent": recent} if recent else {})
+
+
+@pytest.mark.parametrize(
+    ("given", "by_owner", "by_other"),
+    [
+        (reaction("👍", 1, f"user{OWNER}"), True, False),
+        (reaction("👍", 1, f"user{ANNA}"), False, True),
+        (reaction("👍", 2, f"user{ANNA}", f"user{OWNER}"), True, True),
+        (reaction("👍", 2, f"user{ANNA}"), True, True),
+        (reaction("👍", 2), True, True),
+    ],
+)
+def test_a_reaction_tells_who_of_the_two_gave_it(given: dict[str, Any], by_owner: bool, by_other: bool) -> None:
+    inexact: Counter[str] = Counter()
+    message = read(said(7, reactions=[given]), inexact)
+    assert json.loads(message.reactions or "") == [{"emoji": "👍", "by_owner": by_owner, "by_other": by_other}]
+    assert inexact == {}
+
+
+@pytest.mark.parametrize(("sender", "by_owner"), [(OWNER, False), (ANNA, True)])
+def test_one_reaction_by_nobody_named_is_by_whoever_did_not_write(sender: int, by_owner: bool) -> None:
+    inexact: Counter[str] = Counter()
+    message = read(said(7, sender, reactions=[reaction()]), inexact)
+    assert json.loads(message.reactions or "") == [{"emoji": "👍", "by_owner": by_owner, "by_other": not by_owner}]
+    assert inexact == {"a reaction taken to be by the one who did not write the message": 1}
+
+
+def test_reactions_of_every_kind_stand_in_the_order_of_their_emoji() -> None:
+    own = f"user{OWNER}"
+    custom = {"type": "custom_emoji", "count": 1, "document_id": "stickers/x.tgs", "recent": [{"from_id": own}]}
+    paid = {"type": "paid", "count": 2}
+    found = json.loads(read(said(7, reactions=[reaction("😀", 1, own), paid, custom])).reactions or "")
+    assert [(one["emoji"], one["by_owner"], one["by_other"]) for one in found] == [
+        ("custom", True, False),
+        ("paid", True, True),
+        ("😀", True, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd", [None, 5, "x", {}, {"type": "emoji", "count": 0, "emoji": "x"}, {**reaction(), "recent": 5}, {"type": ["x"]}]
+)
+def test_a_reaction_of_unknown_shape_is_dropped_and_counted(odd: Any) -> None:
+    inexact: Counter[str] = Counter()
+    assert read(said(7, reactions=[odd]), inexact).reactions is None
+    assert inexact == {"a detail of unknown shape left out": 1}
+
+
 def test_a_caption_is_the_text_of_its_photo() -> None:
     message = read(said(7, text="look", photo="p.jpg"))
     assert (message.media, message.text) == ("photo", "look")

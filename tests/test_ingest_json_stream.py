@@ -43,6 +43,27 @@ def test_what_telegram_wrote_is_read_as_it_was_meant_in_pieces_of_any_size(texts
     assert list(ijson.items(stream, "item", buf_size=size)) == ["".join(WRITTEN[t] for t in text) for text in texts]
 
 
+@pytest.mark.parametrize("size", [16, 64, 4096])
+def test_a_name_that_telegram_wrote_without_quotes_is_read_with_them(size: int) -> None:
+    """Telegram Desktop 4.1 wrote the document_id of custom emoji so."""
+    written = r"""{"text": [
+      {"type": "custom_emoji", "text": "x", "document_id": video_files/sticker.webm
+      },
+      {"type": "custom_emoji", "document_id": (File not included. Change data exporting settings to download.)},
+      {"document_id": "5"}, {"document_id": 6}, {"document_id": null},
+      "\"document_id\": not a key", "\\"], "document_id": -7}"""
+    stream = JsonBytes(io.BytesIO(written.encode()), lambda _: None)
+    (found,) = ijson.items(stream, "", buf_size=size)
+    assert [part["document_id"] for part in found["text"][:5]] == [
+        "video_files/sticker.webm",
+        "(File not included. Change data exporting settings to download.)",
+        "5",
+        6,
+        None,
+    ]
+    assert found["text"][5:] == ['"document_id": not a key', "\\"] and found["document_id"] == -7
+
+
 def test_half_a_character_is_replaced_and_counted() -> None:
     stream = JsonBytes(io.BytesIO(rb'["\ud83d", "\ude00 ok", "\ud83d\ude00"]'), lambda _: None)
     assert list(ijson.items(stream, "item")) == ["\ufffd", "\ufffd ok", "😀"]
