@@ -93,16 +93,16 @@ class Account(Protocol):
         """Whose it is."""
 
     async def dialogs(self) -> list[RemoteDialog]:
-        """Everything in the list of chats, archived ones included, each once; the one with the newest message first."""
+        """Everything in the list of chats and in its archive, each once; the one with the newest message first."""
 
     async def total(self, dialog: RemoteDialog) -> int:
         """How many messages a dialog has."""
 
     async def older(self, dialog: RemoteDialog, before: int) -> Page:
-        """The newest `PAGE` messages with an id below `before`; 0 for the newest of all. Empty at the start."""
+        """The newest messages, a page of them, with an id below `before`; 0 for the newest of all. Empty at the start."""
 
     async def newer(self, dialog: RemoteDialog, after: int) -> Page:
-        """The oldest `PAGE` messages with an id above `after`. Empty at the end."""
+        """The oldest messages, a page of them, with an id above `after`. Empty at the end."""
 
     async def by_ids(self, message_ids: list[int]) -> Page:
         """Messages of private dialogs as they are now; what was deleted comes as MessageEmpty, or not at all."""
@@ -117,13 +117,13 @@ class Account(Protocol):
         """
 
     def listening(self) -> AbstractAsyncContextManager[asyncio.Queue[Hint]]:
-        """While it lasts, what happens comes into the queue; after a loss of connection, also what was missed."""
+        """While it lasts, what happens comes into the queue, as far as it is heard of."""
 
     def be_patient(self) -> None:
         """From now on wait for the network and for Telegram as long as it takes: nobody waits for us."""
 
     async def catch_up(self) -> None:
-        """Let the queue have what it might have missed."""
+        """Let the queue have everything that happened since the last time, heard of or not."""
 
 
 def reason_to_leave_out(entity: Any, kind: str) -> str | None:

@@ -102,6 +102,11 @@ class Following:
             if hint.chat_id is not None:
                 newest[hint.chat_id] = max(newest.get(hint.chat_id, 0), hint.new)
                 changed[hint.chat_id].update(hint.changed)
+        if any(hint.missed for hint in batch):
+            await self._missed()
+        if any(hint.lost for hint in batch):
+            await self._list()
+            await self._rescan()
         if newest.keys() - self._dialogs.keys() - self._others:
             await self._list()
         for chat_id, top_id in newest.items():

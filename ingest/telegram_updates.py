@@ -19,12 +19,16 @@ class Hint:
         new: id of a message that is new, 0 for none.
         changed: ids of messages that were edited or reacted to.
         gone: ids of messages that were deleted.
+        missed: the connection was lost for a while; what happened meanwhile can be asked for.
+        lost: too much happened for Telegram to tell; everything has to be looked at.
     """
 
     chat_id: int | None = None
     new: int = 0
     changed: tuple[int, ...] = ()
     gone: tuple[int, ...] = ()
+    missed: bool = False
+    lost: bool = False
 
 
 def read_update(update: Any) -> Hint | None:

@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from telethon import TelegramClient, events, utils
+from telethon import events, utils
 from telethon.tl import functions, types
 
 from ingest.telegram_account import PAGE, Page, Person, RemoteDialog, Wait, reason_to_leave_out
 from ingest.telegram_message import Names, person_name, username
 from ingest.telegram_patience import Flood, Patience
 from ingest.telegram_updates import Hint, read_update
-from ingest.telethon_client import TIMEOUT_SECONDS, within
+from ingest.telethon_client import TIMEOUT_SECONDS, Client, within
 
 _FINISH_SECONDS = 15.0
 _PACE_SECONDS = 1.0  # between pages, once Telegram asked to wait: what Telethon does from the start
@@ -30,15 +30,19 @@ class TelethonAccount:
     Args:
         client: as `make_client` makes it.
         wait: how to sit out what has to be waited for.
+        page: messages asked for at once.
     """
 
-    def __init__(self, client: TelegramClient, wait: Wait, patience: Patience | None = None) -> None:
+    def __init__(self, client: Client, wait: Wait, page: int = PAGE) -> None:
         self.client = client
         self._wait = wait
-        self._patience = patience or Patience()
+        self._page_size = page
+        self._patience = Patience()
         self._takeout_id: int | None = None
         self._pace = 0.0
         self._was_connected = False
+        self._hints: asyncio.Queue[Hint] = asyncio.Queue()
+        self._state: Any = None
 
     async def connect(self, attempts: int = 3) -> None:
         """Connect; a few tries only, for nobody is in the middle of anything yet.
@@ -70,7 +74,7 @@ class TelethonAccount:
 
     async def total(self, dialog: RemoteDialog) -> int:
         """See `Account.total`."""
-        return self._page(await self.ask(_history(dialog.peer, limit=1))).total
+        return self._page(await self.ask(_history(dialog.peer, 1))).total
 
     async def older(self, dialog: RemoteDialog, before: int) -> Page:
         """See `Account.older`."""
@@ -78,7 +82,9 @@ class TelethonAccount:
 
     async def newer(self, dialog: RemoteDialog, after: int) -> Page:
         """See `Account.newer`."""
-        return await self._history(dialog, lambda number: number > after, offset_id=after + 1, add_offset=-PAGE)
+        return await self._history(
+            dialog, lambda number: number > after, offset_id=after + 1, add_offset=-self._page_size
+        )
 
     async def by_ids(self, message_ids: list[int]) -> Page:
         """See `Account.by_ids`."""
@@ -103,27 +109,55 @@ class TelethonAccount:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[asyncio.Queue[Hint]]:
         """See `Account.listening`."""
-        hints: asyncio.Queue[Hint] = asyncio.Queue()
 
         async def listen(update: Any) -> None:
-            if (hint := read_update(update)) is not None:
-                hints.put_nowait(hint)
+            self._hear(update)
 
+        def reconnected() -> None:
+            self._hints.put_nowait(Hint(missed=True))
+
+        self._hints = asyncio.Queue()
+        self._state = await self.ask(functions.updates.GetStateRequest())
         self.client.add_event_handler(listen, events.Raw)
+        self.client.on_reconnect = reconnected
         try:
-            yield hints
+            yield self._hints
         finally:
+            self.client.on_reconnect = lambda: None
             self.client.remove_event_handler(listen)
+
+    async def catch_up(self) -> None:
+        """See `Account.catch_up`.
+
+        Telethon has a `catch_up` too, but of what it gets that way it passes on new messages only: edits and deletions
+        are dropped as if they were still to come (`apply_pts_info` in its messagebox.py, 1.45).
+        """
+        while True:
+            state = self._state
+            request = functions.updates.GetDifferenceRequest(pts=state.pts, date=state.date, qts=state.qts)
+            difference = await self.ask(request)
+            for message in getattr(difference, "new_messages", ()):
+                self._hear(types.UpdateNewMessage(message, 0, 0))
+            for update in getattr(difference, "other_updates", ()):
+                self._hear(update)
+            match difference:
+                case types.updates.DifferenceSlice():
+                    self._state = difference.intermediate_state
+                    continue
+                case types.updates.Difference():
+                    self._state = difference.state
+                case types.updates.DifferenceTooLong():
+                    self._state.pts = difference.pts
+                    self._hints.put_nowait(Hint(lost=True))
+            return
+
+    def _hear(self, update: Any) -> None:
+        if (hint := read_update(update)) is not None:
+            self._hints.put_nowait(hint)
 
     def be_patient(self) -> None:
         """See `Account.be_patient`."""
         self._patience = Patience(attempts=None, floods=1_000_000, longest_flood=float("inf"))
-
-    async def catch_up(self) -> None:
-        """See `Account.catch_up`."""
-        if not self.client.is_connected():
-            await self._patience.ask(self._connect, self._wait)
-        await self.client.catch_up()
 
     async def ask(self, request: Any) -> Any:
         """One request's answer, with patience; see `Patience.ask`."""
@@ -145,13 +179,13 @@ class TelethonAccount:
         await within(self.client.disconnect())
         await within(self.client.connect(), TIMEOUT_SECONDS * 2)
         if self._was_connected:
-            await self.client.catch_up()
+            self._hints.put_nowait(Hint(missed=True))
         self._was_connected = True
 
     async def _history(self, dialog: RemoteDialog, is_asked_for: Callable[[int], bool], **offsets: int) -> Page:
         if self._pace and self._takeout_id is None:
             await asyncio.sleep(self._pace)
-        page = self._page(await self.ask(_history(dialog.peer, **offsets)))
+        page = self._page(await self.ask(_history(dialog.peer, self._page_size, **offsets)))
         messages = [message for message in page.messages if is_asked_for(message.id)]
         messages.sort(key=lambda message: -message.id)
         return Page(tuple(messages), page.names, page.total, page.is_whole)
@@ -191,7 +225,7 @@ class TelethonAccount:
             request.offset_peer = _peer(entities[_marked(last)])
 
 
-def _history(peer: Any, limit: int = PAGE, offset_id: int = 0, add_offset: int = 0) -> Any:
+def _history(peer: Any, limit: int, offset_id: int = 0, add_offset: int = 0) -> Any:
     return functions.messages.GetHistoryRequest(
         peer=peer,
         offset_id=offset_id,

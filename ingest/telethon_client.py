@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from telethon import TelegramClient, errors
@@ -29,15 +29,17 @@ _TROUBLE = (
 _DEAD = (errors.UnauthorizedError, errors.AuthKeyDuplicatedError, errors.AuthKeyNotFound)
 
 
-class _Client(TelegramClient):  # type: ignore[misc]
-    """Telethon's client, that asks for what it missed when it has reconnected; Telethon leaves that to be done."""
+class Client(TelegramClient):  # type: ignore[misc]
+    """Telethon's client, that tells when it has reconnected by itself."""
+
+    on_reconnect: Callable[[], None] = staticmethod(lambda: None)
 
     async def _handle_auto_reconnect(self) -> None:
         await super()._handle_auto_reconnect()
-        await self.catch_up()
+        self.on_reconnect()
 
 
-def make_client(session: str | None, api_id: int, api_hash: str) -> TelegramClient:
+def make_client(session: str | None, api_id: int, api_hash: str) -> Client:
     """A client that waits for nothing by itself and logs nothing: its log holds what people write.
 
     Args:
@@ -53,7 +55,7 @@ def make_client(session: str | None, api_id: int, api_hash: str) -> TelegramClie
         stored = StringSession(session)
     except ValueError as error:
         raise gone() from error
-    return _Client(
+    return Client(
         stored,
         api_id,
         api_hash,

@@ -58,6 +58,7 @@ class Server:
         latency: seconds until an answer comes.
         fills: whether a stretch that reaches over the newest message is filled up with older ones.
         takeout_delay: seconds until takeouts are allowed; None for now.
+        tells: of what was missed it tells "all", "one by one", or "nothing" since it is too much.
         silent: keeps its updates to itself, as one does whose connection is lost.
     """
 
@@ -73,6 +74,7 @@ class Server:
     fills: bool = False
     takeout_delay: int | None = None
     takeouts: dict[int, bool | None] = field(default_factory=dict)
+    tells: str = "all"
     silent: bool = False
     offline: bool = False
     dialogs_a_page: int = 100
@@ -167,9 +169,16 @@ class Server:
         missed = [update for pts, update in self.events if pts > request.pts]
         if not missed:
             return types.updates.DifferenceEmpty(_now(), 0)
+        if self.tells == "nothing":
+            return types.updates.DifferenceTooLong(self.pts)
+        missed, more = (missed[:1], missed[1:]) if self.tells == "one by one" else (missed, [])
         new = [update.message for update in missed if isinstance(update, types.UpdateNewMessage)]
         other = [update for update in missed if not isinstance(update, types.UpdateNewMessage)]
-        return types.updates.Difference(new, [], other, [], list(self.users.values()), self._GetState())
+        rest = (new, [], other, [], list(self.users.values()))
+        if not more:
+            return types.updates.Difference(*rest, self._GetState())
+        at = next(pts for pts, update in self.events if update is missed[-1])
+        return types.updates.DifferenceSlice(*rest, types.updates.State(at, 0, _now(), 0, 0))
 
     def _GetHistory(self, request: Any, *_: Any) -> Any:
         chat_id = OWNER if isinstance(request.peer, types.InputPeerSelf) else utils.get_peer_id(request.peer)
