@@ -13,7 +13,7 @@ from ingest.finding import Found
 from ingest.formats import FORMATS, recognise
 from ingest.known import KnownFiles, Reading
 from ingest.ownership import Claims, decide
-from ingest.pipeline import IngestReport, ingest, record_again
+from ingest.pipeline import IngestReport, as_it_was, ingest, record_again
 from ingest.places import Place
 from ingest.source import OnBytes, Opened, Owner, Wishes
 from ingest.stage import Rehearsal
@@ -79,11 +79,14 @@ def ingest_files(
     Raises:
         StoreError: the database could not be written; what came in before stays in.
     """
-    looked = [_look(each, store, request, on_bytes) for each in found]
-    ready = [each for each in looked if isinstance(each, _Ready)]
-    owners = iter(decide([(each.place, each.opened.evidence) for each in ready], request.claims))
-    with Rehearsal(store) if request.is_rehearsal else nullcontext() as rehearsal:
-        return [each if isinstance(each, Outcome) else _read(each, next(owners), store, rehearsal) for each in looked]
+    with as_it_was():
+        looked = [_look(each, store, request, on_bytes) for each in found]
+        ready = [each for each in looked if isinstance(each, _Ready)]
+        owners = iter(decide([(each.place, each.opened.evidence) for each in ready], request.claims))
+        with Rehearsal(store) if request.is_rehearsal else nullcontext() as rehearsal:
+            return [
+                each if isinstance(each, Outcome) else _read(each, next(owners), store, rehearsal) for each in looked
+            ]
 
 
 def _look(found: Found, store: Store, request: Request, on_bytes: OnBytes) -> Outcome | _Ready:

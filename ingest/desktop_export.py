@@ -17,6 +17,7 @@ import ijson
 from ingest.desktop_message import read_message, user_id
 from ingest.finding import AGAIN
 from ingest.json_stream import JsonBytes, open_json
+from ingest.own_marks import KEY
 from ingest.places import Place
 from ingest.source import Evidence, Format, Incoming, OnBytes, Owner, Skip, Tally, Wishes
 from twin.errors import IngestError
@@ -46,11 +47,14 @@ class _Chat:
     id: Any = None
     name: Any = None
     messages: int = 0
+    twin: Any = None
     senders: set[Any] = field(default_factory=set)
     is_chat: bool = False
 
     def reason_to_skip(self, owner_id: int | None) -> str | None:
-        """Why it is no private dialog with a person; None when it is one."""
+        """Why it is no private dialog with a person; None when it is one, or when we wrote it ourselves."""
+        if self.twin is True and user_id(self.id) is not None:
+            return None
         if self.type != "personal_chat":
             return _LEFT_OUT.get(self.type, "in another kind of chat") if isinstance(self.type, str) else "malformed"
         if user_id(self.id) is None:
@@ -168,7 +172,7 @@ def _survey(stream: JsonBytes) -> tuple[list[_Chat] | None, int | None]:
     watched = {
         _join(shape, key): (shape, key)
         for shape in _SHAPES
-        for key in ("type", "id", "name", "messages", "messages.item", "messages.item.from_id")
+        for key in ("type", "id", "name", KEY, "messages", "messages.item", "messages.item.from_id")
     }
     watched |= {shape: (shape, "") for shape in _SHAPES} | {_OWNER_ID: ("", "owner")}
     lists = {shape.removesuffix(".item") for shape in _SHAPES if shape}
@@ -189,8 +193,9 @@ def _survey(stream: JsonBytes) -> tuple[list[_Chat] | None, int | None]:
             is_export = True
         elif shape in current:
             _learn(current[shape], key, event, value)
-    found = [chat for chat in chats if chat.shape or (chat.is_chat and isinstance(chat.type, str))]
-    return (found if is_export or found else None), told
+    found = [chat for chat in chats if chat.shape or chat.is_chat]
+    is_export = is_export or any(isinstance(chat.type, str) for chat in found)
+    return (found if is_export else None), told
 
 
 def _learn(chat: _Chat, key: str, event: str, value: Any) -> None:

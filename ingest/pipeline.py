@@ -88,7 +88,7 @@ def ingest(
             what is stored; the database is as it was.
         StoreError: the database could not be written; it is as it was.
     """
-    with _as_it_was():
+    with as_it_was():
         _refuse_another_owner(store, source.owner)
         with store.staging():
             names, languages = _read(source, store)
@@ -103,18 +103,18 @@ def ingest(
 
 
 def record_again(report: IngestReport, store: Store) -> None:
-    """Keep the account of a run that had nothing to read, as everything in its source is known.
-
-    Raises:
-        StoreError: the database could not be written.
-    """
-    with _as_it_was(), store.atomic():
+    """Keep the account of a run that had nothing to read, as everything in its source is known."""
+    with store.atomic():
         store.record_ingest(report.source, report.owner.id, report.written, report.skipped)
 
 
 @contextmanager
-def _as_it_was() -> Iterator[None]:
-    """What the database says against being written becomes one sentence."""
+def as_it_was() -> Iterator[None]:
+    """What the database says against being read or written becomes one sentence.
+
+    Raises:
+        StoreError: it said something.
+    """
     try:
         yield
     except sqlite3.Error as error:
