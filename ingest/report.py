@@ -6,7 +6,7 @@ Knows nothing of formats or databases.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from os.path import commonpath
 from pathlib import Path
@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ingest.batch import Outcome
 from ingest.pipeline import IngestReport
+from ingest.source import Owner
 from ingest.tables import dialog_as_json, dialog_table, out, totals_as_json
 from twin.dialogs import Dialog
 from twin.store import Written
@@ -31,7 +32,7 @@ def as_json(outcomes: Sequence[Outcome], is_rehearsal: bool) -> dict[str, Any]:
     all the messages that stand in the others.
     """
     reports = _reports(outcomes)
-    owner = reports[-1].owner if reports else None
+    owner = _owner(reports) if reports else None
     return {
         "dry_run": is_rehearsal,
         "source": ", ".join(dict.fromkeys(report.source for report in reports)),
@@ -60,16 +61,21 @@ def as_json(outcomes: Sequence[Outcome], is_rehearsal: bool) -> dict[str, Any]:
 def print_report(outcomes: Sequence[Outcome], is_rehearsal: bool) -> None:
     """Tables on stdout: the files if there are several, their dialogs, and what was left out."""
     console, reports = out(), _reports(outcomes)
-    if len(reports) > 1:
-        console.print(_file_table(outcomes))
     if not reports:
         return
+    if len(reports) > 1:
+        console.print(_file_table(outcomes))
     title = f"from {reports[0].source}" if len(reports) == 1 else f"from {len(reports):,} files"
     console.print(dialog_table(_dialogs(reports), title, rows=_ROWS))
-    written = _written(reports)
-    would, owner = "would be " if is_rehearsal else "", reports[-1].owner
+    for sentence in _sentences(outcomes, reports, is_rehearsal):
+        console.print(sentence, soft_wrap=not console.is_terminal)  # a pipe gets whole lines
+
+
+def _sentences(outcomes: Sequence[Outcome], reports: Sequence[IngestReport], is_rehearsal: bool) -> Iterator[str]:
+    written, owner = _written(reports), _owner(reports)
+    would = "would be " if is_rehearsal else ""
     who = f" You are user {owner.id} (known from {owner.known_from})." if owner.id else ""
-    console.print(
+    yield (
         f"{written.added:,} messages {would}added, {written.updated:,} updated,"
         f" {written.unchanged:,} there already.{who}"
     )
@@ -79,18 +85,14 @@ def print_report(outcomes: Sequence[Outcome], is_rehearsal: bool) -> None:
         ("Kept, but not exactly", "inexact"),
     ):
         if counts := _summed(reports, name):
-            console.print(f"{title}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}.")
+            yield f"{title}: {', '.join(f'{count:,} {reason}' for reason, count in counts.items())}."
     for remark in dict.fromkeys(remark for report in reports for remark in report.remarks):
-        console.print(f"{remark}.")
+        yield f"{remark}."
     if known := sum(outcome.is_known for outcome in outcomes):
-        console.print(_known(known, len(reports)))
+        which = "This very file was" if len(reports) == 1 else f"{known:,} of these files were"
+        yield f"{which} brought in before, byte for byte, and not read again."
     if is_rehearsal:
-        console.print("Nothing was written: run it without --dry-run to bring this in.")
-
-
-def _known(known: int, files: int) -> str:
-    which = "This very file was" if files == 1 else f"{known} of these very files were" if known > 1 else "1 was"
-    return f"{which} brought in before and was not read again."
+        yield "Nothing was written: run it without --dry-run to bring this in."
 
 
 def _file_table(outcomes: Sequence[Outcome]) -> Table:
@@ -101,7 +103,7 @@ def _file_table(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(heading, justify="right")
     folder = commonpath([Path(label).absolute().parent for label, _ in brought])
     for label, report in brought[:_ROWS]:
-        shown = str(Path(label).absolute()).removeprefix(folder).removeprefix("/")
+        shown = str(Path(label).absolute()).removeprefix(folder).removeprefix("/").removesuffix("/result.json")
         table.add_row(Text(shown, overflow="fold"), *_counts(report.messages, report.written, report.skipped))
     if rest := [report for _, report in brought[_ROWS:]]:
         messages = sum(report.messages for report in rest)
@@ -112,6 +114,11 @@ def _file_table(outcomes: Sequence[Outcome]) -> Table:
 def _counts(messages: int, written: Written, skipped: dict[str, int]) -> list[str]:
     counts = (messages, written.added, written.updated, written.unchanged, sum(skipped.values()))
     return [f"{count:,}" for count in counts]
+
+
+def _owner(reports: Sequence[IngestReport]) -> Owner:
+    """Whose all of it is, by the first file that tells a user id."""
+    return next((report.owner for report in reports if report.owner.id), reports[0].owner)
 
 
 def _reports(outcomes: Sequence[Outcome]) -> list[IngestReport]:

@@ -50,7 +50,7 @@ def dialog_table(dialogs: Iterable[Dialog], title: str, rows: int) -> Table:
     for heading, total in zip(("messages", "yours", "first", "last"), footers, strict=True):
         table.add_column(heading, footer=total, justify="right")
     for dialog in dialogs[:rows]:
-        table.add_row(Text(shown(dialog)), *totals([dialog]))
+        table.add_row(Text(shown(dialog), no_wrap=True, overflow="ellipsis"), *totals([dialog]))
     if len(dialogs) > rows:
         table.add_row(f"... and {len(dialogs) - rows:,} more", *totals(dialogs[rows:]))
     return table

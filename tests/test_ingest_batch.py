@@ -108,7 +108,7 @@ def test_a_file_is_not_read_twice_and_shows_the_same_account(
     (file,) = again.pop("files")
     assert (file["is_known"], first.pop("files")[0]["is_known"]) == (True, False)
     assert again == first | {"added": 0, "unchanged": 6}
-    assert "This very file was brought in before and was not read again." in run_twin("ingest", "export", path).out
+    assert "This very file was brought in before, byte for byte, and not read again." in run_twin("ingest", "export", path).out
     with Store.open(home.database) as store:
         assert [run[0] for run in store.db.execute("select unchanged from ingest_runs order by id")] == [0, 6, 6]
 

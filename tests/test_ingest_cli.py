@@ -66,6 +66,18 @@ def test_a_name_cannot_steer_the_terminal(run_twin: Twin, tmp_path: Path) -> Non
     assert "\x1b" not in out and "\N{REPLACEMENT CHARACTER}[2J[bold]A" in out
 
 
+def test_names_that_only_joiners_hold_together_stay_together(run_twin: Twin, tmp_path: Path) -> None:
+    names = ("\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}", "\u0645\u06cc\u200c\u0646\u0627")
+    chats = [chat(small_talk(300 + number), 300 + number, name) for number, name in enumerate(names)]
+    out = run_twin("ingest", "export", write(tmp_path, full(*chats))).out
+    assert all(name in out for name in names)
+
+
+def test_a_name_without_end_takes_one_line(run_twin: Twin, tmp_path: Path) -> None:
+    out = run_twin("ingest", "export", write(tmp_path, chat(small_talk(), name="李 x" * 500))).out
+    assert out.count("李") < 40 and "…" in out and len(out.splitlines()) < 12
+
+
 def test_the_owner_may_be_told_for_one_run(run_twin: Twin, tmp_path: Path) -> None:
     path = write(tmp_path, chat([said(1, OWNER), said(2, ANNA), said(3, BORIS)]))
     assert run_twin("ingest", "export", path).code == 2

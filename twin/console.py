@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+_JOINERS = "\u200c\u200d"  # unprintable, but Persian names and pictures of families fall apart without them
+
 
 def echo_json(value: Any) -> None:
     """One JSON document a line, for scripts."""
@@ -20,7 +22,7 @@ def echo_json(value: Any) -> None:
 
 def printable(name: str) -> str:
     """A name that somebody else chose, as it may be printed: no control characters, nothing that turns lines around."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else "\N{REPLACEMENT CHARACTER}" for sign in name)
 
 
 def is_interactive() -> bool:
