@@ -93,16 +93,16 @@ class Account(Protocol):
         """Whose it is."""
 
     async def dialogs(self) -> list[RemoteDialog]:
-        """Everything in the list of chats and in its archive, each once; the one with the newest message first."""
+        """Everything in the list of chats and in its archive, each once; the newest message first."""
 
     async def total(self, dialog: RemoteDialog) -> int:
         """How many messages a dialog has."""
 
     async def older(self, dialog: RemoteDialog, before: int) -> Page:
-        """The newest messages, a page of them, with an id below `before`; 0 for the newest of all. Empty at the start."""
+        """A page of the newest messages with an id below `before`, 0 for the newest of all. Empty at the start."""
 
     async def newer(self, dialog: RemoteDialog, after: int) -> Page:
-        """The oldest messages, a page of them, with an id above `after`. Empty at the end."""
+        """A page of the oldest messages with an id above `after`. Empty at the end."""
 
     async def by_ids(self, message_ids: list[int]) -> Page:
         """Messages of private dialogs as they are now; what was deleted comes as MessageEmpty, or not at all."""

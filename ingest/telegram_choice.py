@@ -55,7 +55,7 @@ def choose(dialogs: Iterable[RemoteDialog], wishes: Wishes, excluded: frozenset[
         if dialog.reason is None:
             people.append(dialog)
         elif dialog.reason == SAVED and wishes.saved_messages:
-            people.append(replace(dialog, name=dialog.name or "Saved Messages"))
+            people.append(replace(dialog, name="Saved Messages"))
         else:
             left_out[dialog.reason] += 1
     only = _ids(people, wishes.only, is_strict=True) or _ids(people, wishes.always_only, is_strict=False)

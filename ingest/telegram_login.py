@@ -58,11 +58,11 @@ class Login(Protocol):
     async def enter_password(self, password: str) -> Progress:
         """Give the password of the second step. May raise WrongInput."""
 
-    async def new_qr(self) -> str:
-        """The address that a QR code must hold to let this session in."""
+    async def next_qr(self) -> str | Progress:
+        """The address that a QR code must hold to let this session in, or that somebody has let it in."""
 
-    async def wait_for_scan(self) -> Progress | None:
-        """Wait until somebody scanned it; None when it expired."""
+    async def wait_for_scan(self) -> None:
+        """Wait until somebody scans the code, or it expires."""
 
     def session(self) -> str:
         """The session's text."""
@@ -111,13 +111,15 @@ def log_in_by_qr(login: Login, terminal: Terminal, run: Run) -> None:
     Raises:
         AccountError: nobody scanned it.
     """
-    terminal.say("On your phone: Telegram > Settings > Devices > Link Desktop Device. Scan this:")
+    words = "On your phone: Telegram > Settings > Devices > Link Desktop Device. Scan this:"
     for _ in range(_SCANS):
-        terminal.say(qr_code(run(login.new_qr())))
-        if (progress := run(login.wait_for_scan())) is not None:
-            _finish(progress, login, terminal, run)
+        answer = run(login.next_qr())
+        if answer in ("done", "password"):
+            _finish(answer, login, terminal, run)
             return
-        terminal.say("That code has expired. Scan this one:")
+        terminal.say(f"{words}\n{qr_code(answer)}")
+        run(login.wait_for_scan())
+        words = "That code has expired. Scan this one:"
     raise AccountError("Nobody scanned the code", "run this again when you are ready")
 
 

@@ -6,17 +6,20 @@ Knows nothing of terminals, and keeps nothing: what was typed is passed on and f
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from telethon import errors, utils
+from telethon import errors, events, utils
+from telethon.tl import functions, types
 
 from ingest.telegram_account import Refused, SessionGone
 from ingest.telegram_login import Progress, WrongInput
 from ingest.telegram_patience import Flood, Hiccup, duration
 from ingest.telethon_account import TelethonAccount
-from ingest.telethon_client import TIMEOUT_SECONDS, bounded, sorted_out, within
+from ingest.telethon_client import bounded, sorted_out, within
 from twin.errors import AccountError
 
 T = TypeVar("T")
@@ -59,7 +62,8 @@ class TelethonLogin:
     def __init__(self, account: TelethonAccount) -> None:
         self._account = account
         self._client = account.client
-        self._qr: Any = None
+        self._token: Any = None
+        self._scanned = asyncio.Event()
         self._phone = ""
 
     async def is_known(self) -> bool:
@@ -93,25 +97,39 @@ class TelethonLogin:
         """See `Login.enter_password`."""
         return await self._enter(lambda: self._client.sign_in(password=password))
 
-    async def new_qr(self) -> str:
-        """See `Login.new_qr`."""
-        if self._qr is None:
-            self._qr = await _step(self._client.qr_login)
-        else:
-            await _step(self._qr.recreate)
-        return str(self._qr.url)
+    async def next_qr(self) -> str | Progress:
+        """See `Login.next_qr`.
 
-    async def wait_for_scan(self) -> Progress | None:
-        """See `Login.wait_for_scan`."""
-        seconds = max(1.0, (self._qr.expires - datetime.now(UTC)).total_seconds())
-        scanned = asyncio.ensure_future(self._qr.wait(seconds))
+        As telethon's QRLogin does it, which does not expect that a code is scanned in the moment in which it expires.
+        """
+        if self._token is None:
+            self._client.add_event_handler(self._on_scan, events.Raw(types.UpdateLoginToken))
         try:
-            await asyncio.wait([scanned], timeout=seconds + TIMEOUT_SECONDS)
-            if scanned.done() and isinstance(scanned.exception(), TimeoutError):
-                return None
-            return await self._enter(lambda: scanned)
-        finally:
-            scanned.cancel()
+            self._token = await _step(self._ask_for_token)
+        except errors.SessionPasswordNeededError:
+            return "password"
+        if isinstance(self._token, types.auth.LoginTokenSuccess):
+            await _step(lambda: self._client._on_login(self._token.authorization.user))
+            return "done"
+        return f"tg://login?token={base64.urlsafe_b64encode(self._token.token).decode().rstrip('=')}"
+
+    async def wait_for_scan(self) -> None:
+        """See `Login.wait_for_scan`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, (self._token.expires - datetime.now(UTC)).total_seconds())):
+                await self._scanned.wait()
+        self._scanned.clear()
+
+    async def _on_scan(self, _: Any) -> None:
+        self._scanned.set()
+
+    async def _ask_for_token(self) -> Any:
+        client = self._client
+        token = await client(functions.auth.ExportLoginTokenRequest(client.api_id, client.api_hash, []))
+        if isinstance(token, types.auth.LoginTokenMigrateTo):  # the account lives in another data centre
+            await client._switch_dc(token.dc_id)
+            token = await client(functions.auth.ImportLoginTokenRequest(token.token))
+        return token
 
     def session(self) -> str:
         """See `Login.session`."""

@@ -122,4 +122,5 @@ class Desk:
             self._public(),
             srp.sha256(srp.big_num_for_hash(shared)),
         )
-        return bool(check.M1 == expected)
+        is_right: bool = expected == check.M1
+        return is_right

@@ -125,6 +125,10 @@ class Server:
             for wire in self.wires:
                 wire.push(types.Updates([self.events[-1][1]], list(self.users.values()), [], _now(), 0))
 
+    def loop_of_wire(self) -> asyncio.AbstractEventLoop:
+        """The loop in which the client runs, for those who do something in another thread."""
+        return self.wires[0].loop
+
     # --- what the client asks
 
     def answer(self, request: Any, wire: Wire) -> Any:
@@ -270,6 +274,7 @@ class Wire:
         if self.auth_key.key is None:
             self.auth_key.key = os.urandom(256)
         self._up = True
+        self.loop = asyncio.get_running_loop()
         self._ended = asyncio.get_running_loop().create_future()
         self._server.wires.append(self)
         return True
