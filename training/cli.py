@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 import training.stats_cli  # noqa: F401 - registers itself with the group `dataset`, as every module listed here
-from training.dataset import build
 from training.dataset_cli import dataset as dataset
+from training.dataset_cli import progress
 from twin.console import echo_json
 from twin.errors import TwinError
 from twin.jobs import JobQueue
@@ -65,7 +65,12 @@ _STOP = threading.Event()
 
 
 def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None, *, quiet: bool) -> Trained:
-    snapshot = build(store, settings)
+    from training.dataset import build
+
+    with progress() if not quiet and job_id is None else nullcontext(lambda _what, _share: None) as on_build:
+        snapshot = build(store, settings, on_progress=on_build)
+    if not snapshot.account.scrub:
+        click.secho("Secrets are NOT taken out: privacy.scrub is false.", err=True, fg="red", bold=True)
     with _stoppable(_STOP), _live(quiet or job_id is not None) as (say, show):
         say("Importing torch, transformers and peft")
         from training.run import train as run

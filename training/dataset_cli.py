@@ -5,11 +5,14 @@ Knows only how to ask and how to show.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import click
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from training.dataset import build
 from training.snapshot import Snapshot
 from twin.console import echo_json
 from twin.settings import load_settings
@@ -26,31 +29,69 @@ def dataset() -> None:
 @dataset.command("build")
 @_JSON
 def dataset_build(as_json: bool) -> None:
-    """Write an immutable snapshot of what is stored now."""
+    """Write an immutable snapshot of what is stored now, without secrets and held-out texts."""
+    from training.account_tables import show_account
+    from training.dataset import build
+
     settings = load_settings()
-    with Store.of(settings) as store:
-        snapshot = build(store, settings)
+    with Store.of(settings) as store, progress() as on_progress:
+        snapshot = build(store, settings, on_progress=on_progress)
     show_snapshot(snapshot, as_json)
+    if not as_json:
+        show_account(snapshot.account, Console())
+
+
+@dataset.command("audit")
+@_JSON
+def dataset_audit(as_json: bool) -> None:
+    """Show which secrets stand in your messages, by kind and dialog, masked; renew the vault of the reply guard."""
+    from training.account_tables import show_audit
+    from training.audit import audit
+    from twin.privacy.vault import VAULT_FILE
+
+    settings = load_settings()
+    with Store.of(settings) as store, progress() as on_progress:
+        found = audit(store, settings, on_progress=on_progress)
+    vault = settings.home / VAULT_FILE
+    if as_json:
+        echo_json(found.as_dict() | {"vault": str(vault)})
+    else:
+        show_audit(found, vault, Console())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """A progress bar on stderr, gone when done; nothing where there is no terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task("Reading messages", total=1.0)
+        yield lambda what, share: bars.update(task, description=what, completed=share)
 
 
 def show_snapshot(snapshot: Snapshot, as_json: bool) -> None:
-    """Print what a snapshot holds and what became of everything that was stored."""
+    """Print what the parts of a snapshot hold, and what must not be overlooked about it."""
     if as_json:
         echo_json(snapshot.as_dict() | {"path": str(snapshot.folder)})
         return
+    from training.account_tables import warn
+
     table = Table(title=f"Dataset {snapshot.fingerprint}", title_justify="left")
     table.add_column("part")
     for name in ("from", "sessions", "turns", "your replies", "your characters"):
         table.add_column(name, justify="right")
     starts = {"train": "", "val": snapshot.cuts.val_from, "test": snapshot.cuts.test_from}
-    for split, counts in snapshot.counts.items():
-        start = starts[split]
+    rows = [(split, starts[split], counts) for split, counts in snapshot.counts.items()]
+    rows += [(f"set {name}", "", counts) for name, counts in snapshot.account.sets.items()]
+    for part, start, counts in rows:
         table.add_row(
-            split,
-            f"{start:%Y-%m-%d %H:%M}" if start else "the start",
+            part,
+            f"{start:%Y-%m-%d %H:%M}" if start else "the start" if part == "train" else "",
             f"{counts.sessions:,}",
             f"{counts.turns:,}",
             f"{counts.supervised_turns:,}",
             f"{counts.characters:,}",
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    warn(snapshot.account, console)
