@@ -175,16 +175,16 @@ def _survey(stream: JsonBytes) -> tuple[list[_Chat] | None, int | None]:
         for key in ("type", "id", "name", KEY, "messages", "messages.item", "messages.item.from_id")
     }
     watched |= {shape: (shape, "") for shape in _SHAPES} | {_OWNER_ID: ("", "owner")}
-    lists = {shape.removesuffix(".item") for shape in _SHAPES if shape}
+    watched |= {shape.removesuffix(".item"): (shape, "list") for shape in _SHAPES if shape}
     current: dict[str, _Chat] = {}
     chats: list[_Chat] = []
     is_export, told = False, None
     for prefix, event, value in ijson.parse(stream):
-        shape, key = watched.get(prefix, ("", None))
-        if key is None:
-            is_export = is_export or (event == "start_array" and prefix in lists)
-        elif event in ("map_key", "end_map", "end_array"):
+        if prefix not in watched or event in ("map_key", "end_map", "end_array"):
             continue
+        shape, key = watched[prefix]
+        if key == "list":
+            is_export = is_export or event == "start_array"
         elif key == "":
             current[shape] = _Chat(shape)
             chats.append(current[shape])

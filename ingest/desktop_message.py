@@ -69,7 +69,7 @@ def read_message(raw: Any, chat_id: int, chat_name: str | None, owner_id: int, i
     sent_at = _time(raw.get("date_unixtime"), raw.get("date"), inexact)
     if sent_at is None:
         raise Skip(MALFORMED)
-    media = _media(raw, inexact)
+    media = None if _MEDIA_KEYS.isdisjoint(raw) else _media(raw, inexact)
     return Message(
         chat_id=chat_id,
         message_id=message_id,
@@ -212,10 +212,7 @@ def _media(raw: dict[str, Any], inexact: Counter[str]) -> str | None:
             return kind
         inexact[DETAIL] += 1
         return "file"
-    for key, kind in _KINDS.items():
-        if key in raw:
-            return kind
-    return None
+    return next((kind for key, kind in _KINDS.items() if key in raw), None)
 
 
 def _note(raw: dict[str, Any], media: str, inexact: Counter[str]) -> str | None:
@@ -236,7 +233,7 @@ def _note(raw: dict[str, Any], media: str, inexact: Counter[str]) -> str | None:
 def _entities(raw: dict[str, Any], text: str, inexact: Counter[str]) -> str | None:
     """Formatting as Telegram's API shapes it: type, offset and length in UTF-16 units, and its own extra keys."""
     parts = raw.get("text_entities") or raw.get("text")
-    if not isinstance(parts, list) or all(isinstance(p, dict) and p.get("type") == "plain" for p in parts):
+    if not isinstance(parts, list) or _is_plain(parts):
         return None
     if _text(parts) != text:
         inexact[DETAIL] += 1
@@ -255,6 +252,12 @@ def _entities(raw: dict[str, Any], text: str, inexact: Counter[str]) -> str | No
             continue
         found.append({"type": part["type"], "offset": start, "length": end - start, **dict(sorted(extras.items()))})
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else None
+
+
+def _is_plain(parts: list[Any]) -> bool:
+    if len(parts) == 1 and isinstance(parts[0], dict):  # nearly always
+        return bool(parts[0].get("type") == "plain")
+    return all(isinstance(part, dict) and part.get("type") == "plain" for part in parts)
 
 
 def _is_telling(key: str, value: Any) -> bool:
