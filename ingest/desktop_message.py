@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from ingest.own_marks import KEY, with_marks
 from ingest.reactions import CUSTOM, PAID, compact
 from ingest.source import Skip
 from twin.messages import Message
@@ -70,7 +71,7 @@ def read_message(raw: Any, chat_id: int, chat_name: str | None, owner_id: int, i
     if sent_at is None:
         raise Skip(MALFORMED)
     media = None if _MEDIA_KEYS.isdisjoint(raw) else _media(raw, inexact)
-    return Message(
+    message = Message(
         chat_id=chat_id,
         message_id=message_id,
         sent_at=sent_at,
@@ -88,6 +89,7 @@ def read_message(raw: Any, chat_id: int, chat_name: str | None, owner_id: int, i
         if "reactions" in raw
         else None,
     )
+    return message if KEY not in raw else with_marks(message, raw[KEY], inexact)
 
 
 def user_id(value: Any) -> int | None:

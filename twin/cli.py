@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "init": ("twin.commands", "init", "Write a commented twin.toml."),
     "doctor": ("inference.doctor", "doctor", "Check this machine and say what to do."),
     "ingest": ("ingest.cli", "ingest", "Bring your private dialogs into the database."),
+    "export": ("ingest.outgoing_cli", "export", "Take your history along, for another tool or machine."),
     "search": ("twin.search_cli", "search", "Find messages by what was said."),
     "dialogs": ("twin.dialogs_cli", "dialogs", "Choose the dialogs that count, and tag who people are to you."),
     "forget": ("twin.forget_cli", "forget", "Delete what was said in a dialog, for good."),

@@ -131,7 +131,7 @@ class Store:
     def stage(self, messages: Sequence[Message]) -> None:
         """Put messages with those that `write_staged` will write."""
         with self.db.atomic():  # not `self.atomic`, which locks the database
-            self.db.conn.executemany(STAGE, [_row(message) for message in messages])
+            self.db.conn.executemany(STAGE, [row_of(message) for message in messages])
 
     def leave_out_forgotten(self) -> int:
         """Drop from the stage what the owner wanted forgotten; `write_staged` does it in any case.
@@ -216,7 +216,8 @@ def _seconds(time: datetime) -> int:
     return math.ceil(time.timestamp())
 
 
-def _row(message: Message) -> tuple[Any, ...]:
+def row_of(message: Message) -> tuple[Any, ...]:
+    """A message as a row, in the order of `twin.merging.TOLD`; times as UTC epoch seconds."""
     edited = _epoch(message.edited_at)
     first_edited = None if message.first_text is None else _epoch(message.first_edited_at) or 0
     is_first = (message.first_text, first_edited) == (message.text, edited or 0)
