@@ -59,7 +59,7 @@ class Measured:
 def message(number: int, at: int, partner: int, chance: random.Random) -> dict[str, Any]:
     """One message with the fields that Telegram Desktop writes; now and then a photo, a sticker, an edit, a reply."""
     sender = OWNER if chance.random() < 0.5 else partner
-    text = " ".join(chance.choices(WORDS, k=chance.randint(1, 14)))
+    text = " ".join(chance.choices(WORDS, k=chance.randint(1, 12)))
     raw: dict[str, Any] = {
         "id": number,
         "type": "message",

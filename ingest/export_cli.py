@@ -39,7 +39,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would co
 _JSON = click.option("--json", "is_json", is_flag=True, help="One JSON document instead of tables.")
 
 
-@click.command("export")
+@click.command("export", short_help="Read exports of Telegram Desktop, WhatsApp and others.")
 @_PATHS
 @_OWNER_ID
 @_ME
@@ -62,7 +62,7 @@ def export(
     bring_in(paths, tuple(FORMATS), Wishes(me, timezone or machine_zone()), owner_id, dry_run, is_json)
 
 
-@click.command("whatsapp")
+@click.command("whatsapp", short_help="Read chats that WhatsApp exported.")
 @_PATHS
 @_ME
 @_TIMEZONE
@@ -73,13 +73,17 @@ def whatsapp(paths: tuple[Path, ...], me: str | None, timezone: str | None, dry_
     bring_in(paths, ("whatsapp",), Wishes(me, timezone or machine_zone()), None, dry_run, is_json)
 
 
-@click.command("jsonl")
+@click.command("jsonl", short_help="Read messages as JSON lines, from any program.")
 @_PATHS
 @_TIMEZONE
 @_DRY_RUN
 @_JSON
 def jsonl(paths: tuple[Path, ...], timezone: str | None, dry_run: bool, is_json: bool) -> None:
-    """Read JSON lines: {"chat": "Anna", "date": "2024-05-01T18:30:00Z", "sender": "A", "is_owner": false, "text": ""}.
+    """Read JSON lines, a message each, from any program:
+
+    \b
+      {"chat": "Anna", "date": "2024-05-01T18:30:00Z",
+       "sender": "Anna", "is_owner": false, "text": "hello"}
 
     A date may also be seconds since 1970. `id`, `chat_id`, `reply_to`, `edited`, `media`, `media_note`,
     `forwarded_from` and `via_bot` are understood, too; lines of no use are counted, each under its reason.

@@ -91,9 +91,10 @@ def ingest(
     with as_it_was():
         _refuse_another_owner(store, source.owner)
         with store.staging():
-            names, languages = _read(source, store)
+            names, samples = _read(source, store)
             if rehearsal is not None:
-                return _settle(source, store, names, languages, lambda _: rehearsal.write_staged())
+                return _settle(source, store, names, {}, lambda _: rehearsal.write_staged())
+            languages = {chat_id: sample.guess() for chat_id, sample in samples.items()}
             with store.atomic():
                 _refuse_another_owner(store, source.owner)  # another run may have ended meanwhile
                 report = _settle(source, store, names, languages, lambda dialogs: _write(dialogs, store))
@@ -141,8 +142,8 @@ def _refuse_another_owner(store: Store, owner: Owner) -> None:
         )
 
 
-def _read(source: Source, store: Store) -> tuple[dict[int, str | None], dict[int, str | None]]:
-    """Stage every message; returns the dialogs' names and languages."""
+def _read(source: Source, store: Store) -> tuple[dict[int, str | None], dict[int, LanguageSample]]:
+    """Stage every message; returns the dialogs' names and samples of what is said in them."""
     names: dict[int, str | None] = {}
     samples: dict[int, LanguageSample] = {}
     for dialog in source.dialogs():
@@ -151,7 +152,7 @@ def _read(source: Source, store: Store) -> tuple[dict[int, str | None], dict[int
         for batch in _batches(dialog.messages):
             store.stage(batch)
             sample.look_at(batch)
-    return names, {chat_id: sample.guess() for chat_id, sample in samples.items()}
+    return names, samples
 
 
 def _settle(
