@@ -144,8 +144,11 @@ class Live:
 
     def _go_on_without(self, refusal: NoTakeout) -> None:
         """Raises the refusal if the owner would rather wait."""
+        is_asked = self._options.is_interactive and not self._options.yes
+        if self._options.takeout and not is_asked:
+            raise refusal
         self._display.say(f"{refusal.problem}.")
-        if self._options.is_interactive and not self._options.yes:
+        if is_asked:
             self._display.say("Everything comes in without it too; Telegram may just ask to wait now and then.")
             if not self._display.confirm("Go on now, without it?"):
                 raise refusal
@@ -172,7 +175,9 @@ class Live:
             try:
                 await following.run(hints, choice.dialogs)
             finally:
-                self._report(choice)
+                if any(pulled.counts.changed for pulled in self._pull.pulled.values()):
+                    self._report(choice)
+                self._pull.pulled = {}
 
     def _tell_round(self) -> None:
         self._display.on_round(pulled.counts for pulled in self._pull.pulled.values())

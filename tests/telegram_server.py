@@ -351,7 +351,7 @@ def through_bytes(answer: Any) -> Any:
         return [through_bytes(one) for one in answer]
     if answer is None or isinstance(answer, bool):
         return answer
-    with BinaryReader(bytes(answer)) as reader:
+    with BinaryReader(answer if isinstance(answer, bytes) else bytes(answer)) as reader:
         return reader.tgread_object()
 
 

@@ -299,7 +299,7 @@ def test_where_telegram_makes_an_export_wait_it_is_explained_and_done_without(
     ran = run_twin("ingest", "telegram", "--yes")
     assert ran.code == 0 and "Going on without it" in ran.err
     assert rows(home) == 157
-    assert run_twin("ingest", "telegram", "--takeout", "--yes").code == 0
+    assert run_twin("ingest", "telegram", "--takeout", "--yes").code == 2  # nothing else was asked for
 
 
 def test_a_run_that_breaks_off_tells_what_came_in_and_the_next_goes_on(

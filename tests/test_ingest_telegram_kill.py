@@ -58,7 +58,7 @@ def deleted(database: Path) -> set[tuple[int, int]]:
         return set(store.db.execute("select chat_id, message_id from messages where deleted_at is not null"))
 
 
-def kill_and_compare(folder: Path, kills: int) -> None:
+def check_after_kills(folder: Path, kills: int) -> None:
     """Kill until that many pulls died, in a world that changes meanwhile; then let one through and compare."""
     chance, age, killed = random.Random(kills), 0, 0
     disturbed, undisturbed = folder / "disturbed.db", folder / "undisturbed.db"
@@ -81,9 +81,9 @@ def kill_and_compare(folder: Path, kills: int) -> None:
 
 
 def test_ten_kills_leave_the_table_of_an_undisturbed_run(tmp_path: Path) -> None:
-    kill_and_compare(tmp_path, 10)
+    check_after_kills(tmp_path, 10)
 
 
 @pytest.mark.slow
 def test_sixty_kills_leave_the_table_of_an_undisturbed_run(tmp_path: Path) -> None:
-    kill_and_compare(tmp_path, 60)
+    check_after_kills(tmp_path, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -15,6 +16,7 @@ from training.snapshot import Snapshot
 from twin.conversations import fate, split_by_silence
 from twin.errors import DatasetError
 from twin.messages import Message
+from twin.privacy.spans import PLACEHOLDERS
 from twin.sections import DatasetSettings, Privacy
 from twin.settings import Settings
 from twin.store import Store
@@ -83,6 +85,11 @@ def all_accounted(snapshot: Snapshot, counted: dict[int, list[Message]], stored:
     for split in SPLITS:
         taught = [t for s in snapshot.sessions(split) for t in s.turns if t.is_supervisable]
         assert len(taught) == account.turns[split].get("supervised", 0) == snapshot.counts[split].supervised_turns
+        assert not any(
+            set(PLACEHOLDERS.values()) & set(re.findall(r"\[[a-z ]+\]", bubble.text))
+            for turn in taught
+            for bubble in turn.bubbles
+        )
     bubbles = Counter(b.text for s in SPLITS for x in snapshot.sessions(s) for t in x.turns for b in t.bubbles)
     assert all(count == 1 for text, count in bubbles.items() if text.startswith("number w"))
     assert sum(not text.startswith("[in reply to]") for text in bubbles.elements()) == account.messages.get("shown", 0)

@@ -137,18 +137,6 @@ def test_odd_weights_are_refused(store, weight):
         put(store, weight=weight)
 
 
-def test_a_forgotten_dialog_takes_along_what_was_made_from_it(store):
-    sets = Sets(store.db)
-    sets.put("distilled", [row(1, chats=(7, 9)), row(2, chats=(8,)), row(3)], kind="distill", now=NOW)
-    store.db.table("recipe_answers").insert_all(
-        {"key": key, "recipe": "distill", "model": "m", "answer": "a", "asked_at": 1.0, "chats": chats}
-        for key, chats in (("a", "[7, 9]"), ("b", "[8]"), ("c", None))
-    )
-    assert sets.forget(9) == 1
-    assert list(sets.rows("distilled")) == [row(2, chats=(8,)), row(3)]
-    assert [found["key"] for found in store.db.table("recipe_answers").rows] == ["b", "c"]
-
-
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 turns = st.builds(
     Turn,

@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+import training.recipes.cli
 import training.stats_cli  # noqa: F401 - registers itself with the group `dataset`, as every module listed here
 from training.dataset_cli import dataset as dataset
 from training.dataset_cli import progress

@@ -13,6 +13,7 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── AdapterError     an adapter is truncated, mismatched or unknown
     ├── TrainingError    training could not start or broke off
     ├── JobError         the job queue refused
+    ├── TeacherError     a teacher's address does not answer, or may not be asked
     └── BotError         the Telegram bot cannot be started
 """
 
@@ -74,6 +75,10 @@ class TrainingError(TwinError):
 
 class JobError(TwinError):
     """The job queue refused."""
+
+
+class TeacherError(TwinError):
+    """A teacher's address does not answer, or may not be asked."""
 
 
 class BotError(TwinError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -111,7 +112,8 @@ def _details(message: Message, owner: Teller) -> dict[str, Any]:
     raw["text"] = message.text if len(parts) < 2 and not message.entities else [_short(part) for part in parts]
     raw["text_entities"] = parts
     if message.reactions is not None:
-        raw["reactions"] = _reactions(message, owner)
+        with suppress(KeyError, TypeError, ValueError):  # as above
+            raw["reactions"] = _reactions(message, owner)
     return raw
 
 

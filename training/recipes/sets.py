@@ -169,18 +169,6 @@ class Sets:
             self._delete(name)
         return gone
 
-    def forget(self, chat_id: int) -> int:
-        """Delete the rows, and the answers kept for later runs, into which a dialog's words went.
-
-        Returns:
-            how many rows of sets.
-        """
-        gone = "exists (select 1 from json_each(chats) where value = ?)"
-        with self._locked():
-            rows = self._db.execute(f"delete from set_rows where {gone}", [chat_id]).rowcount  # noqa: S608
-            self._db.execute(f"delete from recipe_answers where {gone}", [chat_id])  # noqa: S608
-        return int(rows)
-
     def rows(self, name: str) -> Iterator[SetRow]:
         """A set's rows in their order, whatever its weight.
 

@@ -1,4 +1,4 @@
-"""Looking for many short strings in one pass: what lets small talk by before any rule runs.
+"""Looking for many short strings in one pass: what lets small talk by before any rule runs; and lists of words.
 
 Knows nothing of what the strings stand for.
 """
@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
+
+
+def word_set(*lines: str) -> frozenset[str]:
+    """The words of some lines of text, for lists that are easier to read without quotes and commas."""
+    return frozenset(word for line in lines for word in line.split())
 
 
 def any_of(words: Iterable[str]) -> re.Pattern[str]:

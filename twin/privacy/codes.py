@@ -17,43 +17,80 @@ _hit = partial(Hit, label="OTP")
 
 _SURE = re.compile(
     r"""(?x)
-    (?<![a-z])(?: (?:verification|verify|confirm(?:ation)?|security|log-?\s?in|sign-?\s?in|auth(?:entication|entif\w+|orization|orisation)?|access|one[ -]?time|activation|2fa|mfa|two[ -]factor|sms|texted|text|otp|pass|steam\sguard|steam|whatsapp|telegram|google|discord|backup|recovery|six[ -]digit|6[ -]digit|four[ -]digit|4[ -]digit|bank|apple|uber|paypal|amazon|tinder)\s(?:pass)?-?codes?
-        | (?:verification|confirmation|login|sms|otp|auth|2fa|one-time)\sкод\w? | code\s(?:подтвержд\w+|из\s(?:смс|sms)|для\sвхода|от\s(?:банка|сбера|телеграм\w*)) | код\s(?:verification|confirmation|otp|2fa|sms|login|from\ssms)
-        | one[ -]time\s(?:password|passcode|pass|pin|code) | otps? | 2fa | mfa | totp | codes?\s(?:from|in|via)\s(?:the\s)?(?:sms|text|email|app) | sms-code
-        | c[óo]digo(?:\sde\s(?:verificaci[óo]n|seguridad|verificação|acceso|confirmaci[óo]n))? | code\sde\s(?:v[ée]rification|s[ée]curit[ée]|confirmation|connexion|validation)
-        | (?:best[äa]tigungs|verifizierungs|sicherheits|sms-?|anmelde|zugangs)code | tan(?=\s?[:\d]|\s(?:ist|lautet)) | smstan | codice(?:\sdi\s(?:verifica|conferma|sicurezza))?(?!\s(?:fiscale|postale))
-        | kod(?:\s(?:weryfikacyjny|potwierdzaj[ąa]cy|sms|autoryzacyjny|dost[ęe]pu))? | verificatiecode | bevestigingscode | verifieringskod | engångskod | bekr[äa]ftelsekod | ov[ěe]řovac[íi]\sk[óo]d | doğrulama\skodu | onay\skodu
+    (?<![a-z])(?: (?:verification|verify|confirm(?:ation)?|security|log-?\s?in|sign-?\s?in|auth(?:entication
+    |entif\w+|orization|orisation)?|access|one[ -]?time|activation|2fa|mfa|two[ -]factor|sms|texted|text|otp
+    |pass|steam\sguard|steam|whatsapp|telegram|google|discord|backup|recovery|six[ -]digit|6[ -]digit
+    |four[ -]digit|4[ -]digit|bank|apple|uber|paypal|amazon|tinder)\s(?:pass)?-?codes?
+        | (?:verification|confirmation|login|sms|otp|auth|2fa|one-time)\sкод\w? | code\s(?:подтвержд\w+
+        |из\s(?:смс|sms)|для\sвхода|от\s(?:банка|сбера|телеграм\w*)) | код\s(?:verification|confirmation|otp|2fa
+        |sms|login|from\ssms)
+        | one[ -]time\s(?:password|passcode|pass|pin|code) | otps? | 2fa | mfa | totp | codes?\s(?:from|in
+        |via)\s(?:the\s)?(?:sms|text|email|app) | sms-code
+        | c[óo]digo(?:\sde\s(?:verificaci[óo]n|seguridad|verificação|acceso|confirmaci[óo]n))?
+        | code\sde\s(?:v[ée]rification|s[ée]curit[ée]|confirmation|connexion|validation)
+        | (?:best[äa]tigungs|verifizierungs|sicherheits|sms-?|anmelde|zugangs)code | tan(?=\s?[:\d]|\s(?:ist
+        |lautet)) | smstan | codice(?:\sdi\s(?:verifica|conferma|sicurezza))?(?!\s(?:fiscale|postale))
+        | kod(?:\s(?:weryfikacyjny|potwierdzaj[ąa]cy|sms|autoryzacyjny|dost[ęe]pu))? | verificatiecode
+        | bevestigingscode | verifieringskod | engångskod | bekr[äa]ftelsekod | ov[ěe]řovac[íi]\sk[óo]d
+        | doğrulama\skodu | onay\skodu
       )(?![a-z])
-    | (?<![а-я])(?: (?:смс|sms|пуш|push)-?\s?код\w{0,2} | код\w{0,2}\s(?:из\s(?:смс|sms|сообщения|письма|приложения|пуша)|подтвержден\w+|доступа|авторизац\w+|для\sвхода|входа|активац\w+|безопасност\w+|проверк\w+|верификац\w+|регистрац\w+|(?:с|от|из)\s(?:почты|госуслуг|телеграм\w*|телеги|вотсапа|ватсапа|вк|сбера|банка|почты|гугла|яндекса|тиндера|аккаунта)|в\s(?:телеграм\w*|смс)|пришел|пришёл|пришедший|дост\w+|восстановлен\w+|двухфактор\w+)
-        | (?:одноразов|проверочн|секретн|подтвержда\w+|смс)\w*\s(?:код|пароль|пин)\w{0,2} | код-подтверждения | пароль\sиз\s(?:смс|sms) | двухфактор\w+ | двухэтапн\w+ )(?![а-я])
+    | (?<![а-я])(?: (?:смс|sms|пуш|push)-?\s?код\w{0,2} | код\w{0,2}\s(?:из\s(?:смс|sms|сообщения|письма
+    |приложения|пуша)|подтвержден\w+|доступа|авторизац\w+|для\sвхода|входа|активац\w+|безопасност\w+|проверк\w+
+    |верификац\w+|регистрац\w+|(?:с|от|из)\s(?:почты|госуслуг|телеграм\w*|телеги|вотсапа|ватсапа|вк|сбера|банка
+    |почты|гугла|яндекса|тиндера|аккаунта)|в\s(?:телеграм\w*|смс)|пришел|пришёл|пришедший|дост\w+
+    |восстановлен\w+|двухфактор\w+)
+        | (?:одноразов|проверочн|секретн|подтвержда\w+|смс)\w*\s(?:код|пароль|пин)\w{0,2} | код-подтверждения
+        | пароль\sиз\s(?:смс|sms) | двухфактор\w+ | двухэтапн\w+ )(?![а-я])
     | 验证码 | 驗證碼 | 校验码 | 动态码 | 动态密码 | 動態密碼 | 确认码 | 认证码 | 短信码 | 激活码 | 登录码 | 随机码 | 一次性密码 | 短信密码 | 短信验证
     """
 )
 _WEAK = re.compile(
-    r"(?<![a-z0-9])(?:codes?|sms|texts?|texted)(?![a-z])|(?<![а-я])(?:код(?:а|у|ом|ик|ы)?|смс(?:к\w{1,2}|очк\w)?|сообщени[ея])(?![а-я])|短信|代码是"
+    r"(?<![a-z0-9])(?:codes?|sms|texts?|texted)(?![a-z])|(?<![а-я])(?:код(?:а|у|ом|ик|ы)?|смс(?:к\w{1,2}"
+    r"|очк\w)?|сообщени[ея])(?![а-я])|短信|代码是"
 )
 _NOT_A_SECRET = re.compile(
-    r"(?:error|exit|status|http|https|response|return|zip|postal|post|area|country|dial(?:ing)?|promo|discount|coupon|voucher|referral|gift|source|dress|qr|bar|morse|color|colour|hex|product|item|region|swift|iata|icao|course|class|game|cheat|student|building|fire|penal|vin|char|ascii|unicode|airport|stock|sort|booking|crew|lot|binary|legacy|python|my|clean|write|writing|wrote|stop|error's|tax)\s?-?$"
+    r"(?:error|exit|status|http|https|response|return|zip|postal|post|area|country|dial(?:ing)?|promo"
+    r"|discount|coupon|voucher|referral|gift|source|dress|qr|bar|morse|color|colour|hex|product|item|region"
+    r"|swift|iata|icao|course|class|game|cheat|student|building|fire|penal|vin|char|ascii|unicode|airport"
+    r"|stock|sort|booking|crew|lot|binary|legacy|python|my|clean|write|writing|wrote|stop|error's|tax)\s?-?$"
 )
 _NOT_A_SECRET_AFTER = re.compile(
-    r"\s(?:ошибк\w*|товара|региона|города|страны|заказа|скидк\w*|модели|продукта|ревью|окпо|оквэд|валюты|маркировк\w*|подразделени\w*|предмета|класса|проекта|дресс|review|base|freeze|monkey|block|snippet|of conduct)"
+    r"\s(?:ошибк\w*|товара|региона|города|страны|заказа|скидк\w*|модели|продукта|ревью|окпо|оквэд|валюты"
+    r"|маркировк\w*|подразделени\w*|предмета|класса|проекта|дресс|review|base|freeze|monkey|block|snippet"
+    r"|of conduct)"
 )
-_VALUE = re.compile(r"(?<![0-9a-z$€£₽#_/])(?<![0-9][.,:/\-])(?:[a-z]-)?(?P<code>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3,4}|[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}|[0-9]{2}-[0-9]{2})(?![0-9a-z_%°]|[.,:/\-][0-9]|\s?[%₽€$])")
+_VALUE = re.compile(
+    r"(?<![0-9a-z$€£₽#_/])(?<![0-9][.,:/\-])(?:[a-z]-)?(?P<code>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3,4}"
+    r"|[0-9]{2}[ \-][0-9]{2}[ \-][0-9]{2}|[0-9]{2}-[0-9]{2})(?![0-9a-z_%°]|[.,:/\-][0-9]|\s?[%₽€$])"
+)
 _SPACED = re.compile(r"(?P<code>[0-9](?:[ \-][0-9]){3,7})(?![0-9 \-]*[0-9])")
-_MIXED = re.compile(r"(?<![A-Za-z0-9\-])(?P<code>(?=[A-Z0-9\-]{0,10}[0-9])(?=[0-9\-]{0,10}[A-Z])[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,6})?|[A-Z]{5,8})(?![A-Za-z0-9\-])")
+_MIXED = re.compile(
+    r"(?<![A-Za-z0-9\-])(?P<code>(?=[A-Z0-9\-]{0,10}[0-9])(?=[0-9\-]{0,10}[A-Z])[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,6}"
+    r")?|[A-Z]{5,8})(?![A-Za-z0-9\-])"
+)
 _TIME = re.compile(r"(?:19|20)[0-9]{2}")
 _LINKED = re.compile(
-    r"""(?x)(?: \s{0,2} (?: [:=?\-]{1,3} | -> | is | was | it'?s | its | are | 's | lautet | ist | c'est | est | es | è | jest | for | to | from | the | they | that | texted | sent | me | you | got | just | now | here | yes | ya | yeah | yep | your | ur | this | one | login | of | by | sms | app
+    r"""(?x)(?: \s{0,2} (?: [:=?\-]{1,3} | -> | is | was | it'?s | its | are | 's | lautet | ist | c'est | est
+    | es | è | jest | for | to | from | the | they | that | texted | sent | me | you | got | just | now | here
+    | yes | ya | yeah | yep | your | ur | this | one | login | of | by | sms | app
         | says? | and | in | came | - | , | \. | \( | \) | ! | '
-        | это | вот | такой | пришел | пришла | пришло | тебе | мне | из | от | для | на | с | в | код | да | ага | прислали | скинули | говорит | там | был | сбера | банка | телеги | телеграма | вк | госуслуг | входа | доступа | новый | твой | мой | ваш
+        | это | вот | такой | пришел | пришла | пришло | тебе | мне | из | от | для | на | с | в | код | да
+        | ага | прислали | скинули | говорит | там | был | сбера | банка | телеги | телеграма | вк | госуслуг
+        | входа | доступа | новый | твой | мой | ваш
         | 是 | 为 | ： | 码 | 收到了? | 发你 | 给你 | 看到了? | 来了 | 到了 | 好了 | 的 )(?![a-zа-я]) ){0,6}\s{0,2}["'«(]?"""
 )
 _ANSWERED = re.compile(r"[^.!?\n]{0,25}\?\s*(?:[^\W\d]{1,12}[\s,.:!\-]{1,3}){0,4}")
 _BEHIND = re.compile(
-    r"""(?x)[\s.,"')]{0,3}(?:[-=(]\s?)?(?:(?:is|are|это|вот|-|是|为|is\syour|is\sthe|the|your|my|ваш|твой|мой|наш|您的|你的|[a-z]{3,12}|[а-я]{3,12}|google|your\s\w+)[\s,]{1,2}){0,3}
-    (?: (?:verification|security|login|confirmation|authentication|one-time|access|sms|otp|2fa)?\s?(?:code|otp|passcode)(?![a-z]) | код(?:\s|$|\.|,|!) | код\sдля | 验证码 | 校验码 | 动态码 )"""
+    r"""(?x)[\s.,"')]{0,3}(?:[-=(]\s?)?(?:(?:is|are|это|вот|-|是|为|is\syour|is\sthe|the|your|my|ваш|твой|мой|наш
+    |您的|你的|[a-z]{3,12}|[а-я]{3,12}|google|your\s\w+)[\s,]{1,2}){0,3}
+    (?: (?:verification|security|login|confirmation|authentication|one-time|access|sms|otp|2fa)?\s?(?:code|otp
+    |passcode)(?![a-z]) | код(?:\s|$|\.|,|!) | код\sдля | 验证码 | 校验码 | 动态码 )"""
 )
-_USE = re.compile(r"(?:\b(?:use|enter|type|input)|введи(?:те)?|вбей|вводи|输入|请输入)\s?(?:code\s|the code\s|код\s|это\s)?(?P<code>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3})(?:\s(?:to\s(?:log|sign|verify|confirm|auth|complete|reset|get)|as\syour|for\s(?:login|verif)|для\s(?:вход|подтвер|автори)|чтобы)|来?(?:登录|验证|完成))")
+_USE = re.compile(
+    r"(?:\b(?:use|enter|type|input)|введи(?:те)?|вбей|вводи|输入|请输入)\s?(?:code\s|the code\s|код\s"
+    r"|это\s)?(?P<code>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3})(?:\s(?:to\s(?:log|sign|verify|confirm|auth|complete"
+    r"|reset|get)|as\syour|for\s(?:login|verif)|для\s(?:вход|подтвер|автори)|чтобы)|来?(?:登录|验证|完成))"
+)
 _GOOGLE = re.compile(r"(?<![a-z0-9])[a-z]{1,3}-(?P<code>[0-9]{5,8})(?![0-9])(?=\s(?:is|-|это|-)\s|\s?(?:是|为))")
 
 
@@ -135,7 +172,8 @@ def _in_front(folded: Folded, at: int, reach: int) -> Iterator[Hit]:
 
 
 _CAME = re.compile(
-    r"(?:got (?:the|a|my|an) (?:sms|text|code)|the sms|sms came|text came|it says|they sent|they texted|смс(?:ка)? пришла|пришла смс|пришел код|прислали|пришло|пришёл|код пришел|скинули|收到了?|短信来了?)"
+    r"(?:got (?:the|a|my|an) (?:sms|text|code)|the sms|sms came|text came|it says|they sent|they texted"
+    r"|смс(?:ка)? пришла|пришла смс|пришел код|прислали|пришло|пришёл|код пришел|скинули|收到了?|短信来了?)"
     r"(?:[\s,.:!\-]{1,3}(?:it'?s|it|says|me|is|the|код|вот|там|это|мне|да|验证码|是)){0,3}[\s,.:!\-]{0,3}"
 )
 
@@ -144,5 +182,9 @@ def _told_on(folded: Folded) -> Iterator[Hit]:
     """A number told right after the news that a text came."""
     for match in _CAME.finditer(folded.low):
         value = _VALUE.match(folded.low, match.end())
-        if value and re.match(r"\s*(?:$|[.,!?;)\n\u3000-\u303f\uff00-\uffef])", folded.after(value.end(), 4)) and not _TIME.fullmatch(value["code"]):
+        if (
+            value
+            and re.match(r"\s*(?:$|[.,!?;)\n\u3000-\u303f\uff00-\uffef])", folded.after(value.end(), 4))
+            and not _TIME.fullmatch(value["code"])
+        ):
             yield _hit(*value.span("code"), rank=51)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from twin.privacy.clues import any_of
+from twin.privacy.clues import any_of, word_set
 from twin.privacy.codes import find_codes
 from twin.privacy.emails import find_emails
 from twin.privacy.folding import Folded, fold
@@ -30,17 +30,34 @@ DETECTORS_VERSION = "1"
 
 Detector = Callable[[Folded], Iterator[Hit]]
 
-_PASSWORD_CLUES = any_of((
-    "pass", "pasw", "psw", "pw", "p/w", "pin", "puk", "code", "combo", "mdp", "kennwort", "contra", "clave", "senha", "has", "wachtw", "senord", "heslo",
-    "jelsz", "salas", "ifre", "parola", "palavra", "wifi", "wi-fi", "wlan", "key", "word", "keypad", "lock", "парол", "пароль", "порол", "пасс", "пасв", "пас", "пин", "пук", "код",
-    "шифр", "слов", "ключ", "домоф", "сейф", "калитк", "фраз", "密码", "密碼", "口令", "暗", "提取", "解压", "访问码", "分享码", "开机", "门", "保险", "開門", "secret", "vpn",
-))  # fmt: skip
-_SPELLED_EMAIL_CLUES = any_of((" at ", "(at", "[at", "{at", "собак", "собач", "艾特", "小老鼠", "圈a", " dot ", "точка", "arroba", "chiocciola", "_at_", "#at#", "(а)", "-at-", " эт ", " гав "))
-_CODE_CLUES = any_of(("code", "код", "otp", "2fa", "mfa", "sms", "смс", "text", "码", "碼", "tan", "got", "says", "sent", "kod", "c\u00f3digo", "codigo", "codice", "use ", "enter", "input", "type", "приш", "присл", "скинул", "введи", "вбей", "вводи", "输入", "收到", "пароль", "пин", "短信", "сообщ", "двух", "password", "密码", "密碼", "pin", "pass", "пуш", "push"))  # fmt: skip
-_KEY_CLUES = any_of(("key", "token", "secret", "bearer", "api", "cred", "basic", "pat", "webhook", "sas", "токен", "апи", "ключ", "секрет", "кей", "вебхук", "jwt", "жвт", "密钥", "秘钥", "令牌", "密鑰", "授权码"))  # fmt: skip
+_PASSWORD_CLUES = any_of(
+    word_set(
+        "pass pasw psw pw p/w pin puk code combo mdp kennwort contra clave senha has wachtw senord heslo",
+        "jelsz salas ifre parola palavra wifi wi-fi wlan key word keypad lock парол пароль порол пасс пасв",
+        "пас пин пук код шифр слов ключ домоф сейф калитк фраз 密码 密碼 口令 暗 提取 解压 访问码 分享码 开机",
+        "门 保险 開門 secret vpn",
+    )
+)
+_SPELLED_EMAIL_CLUES = any_of(
+    word_set(
+        "(at [at {at собак собач 艾特 小老鼠 圈a точка arroba chiocciola _at_ #at# (а) -at-",
+    )
+    | {" at ", " dot ", " эт ", " гав "}
+)
+_CODE_CLUES = any_of(
+    word_set(
+        "code код otp 2fa mfa sms смс text 码 碼 tan got says sent kod código codigo codice enter input type",
+        "приш присл скинул введи вбей вводи 输入 收到 пароль пин 短信 сообщ двух password 密码 密碼 pin pass",
+        "пуш push",
+    )
+    | {"use "}
+)
 _LONG = re.compile(r"[^\s\u3000-\u303f\u4e00-\u9fff]{16}")
 _NUMERALS = re.compile(r"[幺一二三四五六七八九零〇]")
-_NUMBER_WORDS = re.compile(r"(?:zero|one|two|three|four|five|six|seven|eight|nine)\W+(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double)\W|девятьсот")
+_NUMBER_WORDS = re.compile(
+    r"(?:zero|one|two|three|four|five|six|seven|eight|nine)\W+(?:zero|oh|one|two|three|four|five|six|seven"
+    r"|eight|nine|double)\W|девятьсот"
+)
 
 
 def find(text: str) -> list[Span]:

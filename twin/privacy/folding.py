@@ -22,7 +22,10 @@ _SAME_LENGTH = (
     | dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D], "-")
     | dict.fromkeys(map(ord, "“”„«»″＂"), '"')
     | dict.fromkeys(map(ord, "‘’ʼ′＇`"), "'")
-    | {ord(wide): narrow for wide, narrow in zip("＠．＿＋＃／＝＊％＆：（）［］～＄→İ", "@._+#/=*%&:()[]~$>I", strict=True)}
+    | {
+        ord(wide): narrow
+        for wide, narrow in zip("＠．＿＋＃／＝＊％＆：（）［］～＄→İ", "@._+#/=*%&:()[]~$>I", strict=True)
+    }
 )
 # Joiners, direction marks, soft hyphens, variation selectors and the keycap's box: written, but not seen.
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u20e3\ufe00-\ufe0f\ufeff]")

@@ -41,21 +41,38 @@ def _taiwanese(number: str) -> bool:
     """The weighted sum over the letter's two digits and the nine that follow is divisible by ten."""
     letter = "ABCDEFGHJKLMNPQRSTUVXYWZIO".index(number[0]) + 10
     digits = [letter // 10, letter % 10, *map(int, number[1:])]
-    return sum(digit * weight for digit, weight in zip(digits, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+    return (
+        sum(digit * weight for digit, weight in zip(digits, (1, 9, 8, 7, 6, 5, 4, 3, 2, 1, 1), strict=True)) % 10 == 0
+    )
 
 
 _L, _R = r"(?<![0-9a-z])(?<![0-9][.\-/])", r"(?![0-9a-z]|[.\-/][0-9])"
 
 # Shapes that need no word beside them, and the check that must hold; None where the shape says it all.
 _ALONE: tuple[tuple[re.Pattern[str], Callable[[str], bool] | None], ...] = (
-    (re.compile(_L + r"[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9x]" + _R), _chinese),
+    (
+        re.compile(
+            _L + r"[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9x]" + _R
+        ),
+        _chinese,
+    ),
     (re.compile(_L + r"[0-9]{3}-[0-9]{3}-[0-9]{3}[ \-][0-9]{2}" + _R), None),  # SNILS
     (re.compile(_L + r"[0-9]{3}-[0-9]{2}-[0-9]{4}" + _R), ssn.is_valid),
-    (re.compile(_L + r"(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prstw-z][a-ceghj-npr-tw-z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[a-d]" + _R), None),
+    (
+        re.compile(
+            _L
+            + r"(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prstw-z][a-ceghj-npr-tw-z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[a-d]"
+            + _R
+        ),
+        None,
+    ),
     (re.compile(_L + r"[a-z]{5}[0-9]{6}[a-z9]{2}[0-9][a-z]{2}" + _R), None),  # UK driving licence
     (re.compile(_L + r"[0-9]{8}-?[a-z]" + _R), dni.is_valid),
     (re.compile(_L + r"[xyz]-?[0-9]{7}-?[a-z]" + _R), nie.is_valid),
-    (re.compile(_L + r"[12] ?[0-9]{2} ?(?:0[1-9]|1[0-2]) ?(?:[0-9]{2}|2[ab]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}" + _R), nir.is_valid),
+    (
+        re.compile(_L + r"[12] ?[0-9]{2} ?(?:0[1-9]|1[0-2]) ?(?:[0-9]{2}|2[ab]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}" + _R),
+        nir.is_valid,
+    ),
     (re.compile(_L + r"[a-z]{6}[0-9]{2}[a-ehlmprst][0-9]{2}[a-z][0-9]{3}[a-z]" + _R), codicefiscale.is_valid),
     (re.compile(_L + r"[0-9]{2}\.[0-9]{2}\.[0-9]{2}-[0-9]{3}\.[0-9]{2}" + _R), be_nn.is_valid),
     (re.compile(_L + r"[0-9]{6}[+a\-][0-9]{3}[0-9a-y]" + _R), hetu.is_valid),
@@ -71,31 +88,57 @@ _ALONE: tuple[tuple[re.Pattern[str], Callable[[str], bool] | None], ...] = (
 
 _DOCUMENT = re.compile(
     r"""(?x)
-    (?<![a-z])(?: pass?ports? | passeport | reisepass(?:nummer)? | personalausweis | ausweis(?:nummer|nr)? | pasaporte | passaporto | paszport\w*
-      | dow[oó]d\w*(?:\sosobist\w+)? | paspoort | ssn | s\.s\.n\.? | itin | social(?:\ssecurity)?(?:\s(?:number|num|no))? | soc\ssec
-      | ni(?:no)?(?=\s(?:number|num|no|is|:)|:|\s[a-z]{2}\s?[0-9]) | nino | national\s(?:insurance|id)(?:\s(?:number|num|no|card))?
-      | (?:driver'?s?|driving)\s(?:licen[cs]e|permit) | licen[cs]e\s(?:number|num|no|\#) | ss\s?(?=\#) | my\slicen[cs]e | dl(?:\s?(?:number|num|no|\#|:))? | (?:tax|tin|taxpayer)\s?(?:id|number|no|file\snumber|identification\snumber)
-      | tin | tfn | utr | nhs(?:\s(?:number|no|num))? | (?:state|government|gov|national|photo)\s?id(?:\s(?:number|no|card))? | id(?:entity)?\s?card(?:\s(?:number|no))?
-      | my\sid(?:\s(?:number|no|num))? | id\s(?:number|no|num) | visa\s(?:number|no) | green\scard | resident\spermit | residence\spermit | medicare(?:\snumber)? | sin(?=\s[0-9]{3}[ \-][0-9]{3}) | sin\s(?:number|no) | taj(?:-?szám)? | svnr | sv-?nr | fødselsnummer | personnummer | adószám | aadhaa?r | pan\s(?:card|number|no)
-      | steuer-?\s?(?:id|nummer|nr|identifikationsnummer|identnr) | idnr | sozialversicherungsnummer | sv-?nummer | rentenversicherungsnummer | krankenversichertennummer | führerschein(?:nummer)?
-      | n[°o]\s?s[eé]cu(?:rité\ssociale)? | numéro\sde\ss[eé]cu(?:rité\ssociale)?(?:\ssociale)? | s[eé]cu(?:rité\ssociale)? | nir | carte\s(?:d'identité|vitale) | permis(?:\sde\sconduire)? | numéro\sfiscal
-      | dni | nie | nif | nuss | cif | carnet(?:\sde\s(?:identidad|conducir))? | codice\sfiscale | c\.?f\.? | carta\sd'identità | patente | tessera\ssanitaria
-      | pesel | nip | bsn | burgerservicenummer | rijksregisternummer | personnummer | personnr | cpr(?:-?(?:nummer|nr))? | hetu | henkilötunnus | rodné\sčíslo | rč | cnp | egn | oib | amka | pps(?:n)?(?:\s(?:number|no))? | ahv | isikukood | asmens\skodas
+    (?<![a-z])(?: pass?ports? | passeport | reisepass(?:nummer)? | personalausweis | ausweis(?:nummer|nr)?
+    | pasaporte | passaporto | paszport\w*
+      | dow[oó]d\w*(?:\sosobist\w+)? | paspoort | ssn | s\.s\.n\.? | itin | social(?:\ssecurity)?(?:\s(?:number
+      |num|no))? | soc\ssec
+      | ni(?:no)?(?=\s(?:number|num|no|is|:)|:|\s[a-z]{2}\s?[0-9]) | nino | national\s(?:insurance
+      |id)(?:\s(?:number|num|no|card))?
+      | (?:driver'?s?|driving)\s(?:licen[cs]e|permit) | licen[cs]e\s(?:number|num|no|\#) | ss\s?(?=\#)
+      | my\slicen[cs]e | dl(?:\s?(?:number|num|no|\#|:))? | (?:tax|tin|taxpayer)\s?(?:id|number|no|file\snumber
+      |identification\snumber)
+      | tin | tfn | utr | nhs(?:\s(?:number|no|num))? | (?:state|government|gov|national
+      |photo)\s?id(?:\s(?:number|no|card))? | id(?:entity)?\s?card(?:\s(?:number|no))?
+      | my\sid(?:\s(?:number|no|num))? | id\s(?:number|no|num) | visa\s(?:number|no) | green\scard
+      | resident\spermit | residence\spermit | medicare(?:\snumber)? | sin(?=\s[0-9]{3}[ \-][0-9]{3})
+      | sin\s(?:number|no) | taj(?:-?szám)? | svnr | sv-?nr | fødselsnummer | personnummer | adószám | aadhaa?r
+      | pan\s(?:card|number|no)
+      | steuer-?\s?(?:id|nummer|nr|identifikationsnummer|identnr) | idnr | sozialversicherungsnummer
+      | sv-?nummer | rentenversicherungsnummer | krankenversichertennummer | führerschein(?:nummer)?
+      | n[°o]\s?s[eé]cu(?:rité\ssociale)? | numéro\sde\ss[eé]cu(?:rité\ssociale)?(?:\ssociale)?
+      | s[eé]cu(?:rité\ssociale)? | nir | carte\s(?:d'identité|vitale) | permis(?:\sde\sconduire)? | numéro\sfiscal
+      | dni | nie | nif | nuss | cif | carnet(?:\sde\s(?:identidad|conducir))? | codice\sfiscale | c\.?f\.?
+      | carta\sd'identità | patente | tessera\ssanitaria
+      | pesel | nip | bsn | burgerservicenummer | rijksregisternummer | personnummer | personnr
+      | cpr(?:-?(?:nummer|nr))? | hetu | henkilötunnus | rodné\sčíslo | rč | cnp | egn | oib | amka
+      | pps(?:n)?(?:\s(?:number|no))? | ahv | isikukood | asmens\skodas
       | cartão\sde\scidadão | contribuinte | cpf | rg | curp | rfc | rut )(?![a-z])
-    | (?<![а-я])(?: загран\w*(?:\sпаспорт\w*)? | паспорт\w* | пасп\.? | сери[яию](?:\s(?:и\s)?номер)?(?:\sпаспорта)? | снилс\w* | инн | иин | ипн | рнокпп | (?:вод(?:ительск\w+)?\.?\s)?(?:удостоверени\w+|права?(?=[\s:]\s?[0-9]{2})|права) | водительск\w+
-      | в/у | ву(?![а-я]) | полис\w*(?:\sомс)? | омс | енп | свидетельств\w+(?:\sо\s[а-я]+)? | военн?ик | военн\w+\sбилет\w* | внж | рвп | айди\sкарт\w+ | id-?карт\w+ | карт\w+\sгражданина | ідентифікаційн\w+ )(?![а-я])
+    | (?<![а-я])(?: загран\w*(?:\sпаспорт\w*)? | паспорт\w* | пасп\.?
+    | сери[яию](?:\s(?:и\s)?номер)?(?:\sпаспорта)? | снилс\w* | инн | иин | ипн | рнокпп
+    | (?:вод(?:ительск\w+)?\.?\s)?(?:удостоверени\w+|права?(?=[\s:]\s?[0-9]{2})|права) | водительск\w+
+      | в/у | ву(?![а-я]) | полис\w*(?:\sомс)? | омс | енп | свидетельств\w+(?:\sо\s[а-я]+)? | военн?ик
+      | военн\w+\sбилет\w* | внж | рвп | айди\sкарт\w+ | id-?карт\w+ | карт\w+\sгражданина
+      | ідентифікаційн\w+ )(?![а-я])
     | (?<![а-яіїєґ])(?:іпн|рнокпп|єдрпоу)(?![а-яіїєґ]) | егн | αμκα | αφμ | 주민(?:등록)?번호 | マイナンバー
-    | 身份证 | 身份證 | 身分證 | 身分证 | 证件 | 證件 | 护照 | 護照 | 通行证 | 通行證 | 台胞证 | 回乡证 | 军官证 | 驾照 | 驾驶证 | 行驶证 | 社保 | 医保 | 居住证 | 学生证号 | 社会保障 | 户口本号?
+    | 身份证 | 身份證 | 身分證 | 身分证 | 证件 | 證件 | 护照 | 護照 | 通行证 | 通行證 | 台胞证 | 回乡证 | 军官证 | 驾照 | 驾驶证 | 行驶证 | 社保 | 医保 | 居住证
+    | 学生证号 | 社会保障 | 户口本号?
     """
 )
 # The number after the word: a few words of linking between, then something with at least five digits.
-_LINK = r"(?:\s?(?:(?:numbers?|num|no|nr|card|id|is|'s|это|мой|моя|expires|код|номер\w?|рф|россии|серии|серия|вид|lautet|ist|est|es|è)(?![a-zа-я])|n°|nº|#|№|—|号码?|號碼?|卡号?|是|为|：|:|=|-|\(itin\)|\(ssn\)))*"
+_LINK = (
+    r"(?:\s?(?:(?:numbers?|num|no|nr|card|id|is|'s|это|мой|моя|expires|код|номер\w?|рф|россии|серии|серия|вид"
+    r"|lautet|ist|est|es|è)(?![a-zа-я])|n°|nº|#|№|—|号码?|號碼?|卡号?|是|为|：|:|=|-|\(itin\)|\(ssn\)))*"
+)
 _NUMBER = re.compile(
     _LINK.replace(r"\s?", r"[\s,.]{0,2}")
-    + r"[\s:#№.,\-]{0,3}(?P<number>(?:[a-zа-я]{1,5}[ \-]{0,1})?[0-9](?:[ \-./]{0,1}[0-9a-zа-я]){4,22}(?:\([0-9a]\))?)(?![0-9a-zа-я])"
+    + (
+        r"[\s:#№.,\-]{0,3}(?P<number>(?:[a-zа-я]{1,5}[ \-]{0,1})?[0-9](?:[ \-./]{0,1}[0-9a-zа-я]){4,22}(?:\([0-9a]"
+        r"\))?)(?![0-9a-zа-я])"
+    )
 )
 _RU_SERIES = re.compile(
-    r"сери[яию]\s?:?\s?(?P<first>[0-9]{2}\s?[0-9]{2}|[ivx]{1,5}-?[а-я]{2})[\s,;]{1,3}(?:и\s)?(?:номер|№|n)\s?:?\s?(?P<second>[0-9]{6,7})(?![0-9])"
+    r"сери[яию]\s?:?\s?(?P<first>[0-9]{2}\s?[0-9]{2}|[ivx]{1,5}-?[а-я]{2})[\s,;]{1,3}(?:и\s)?(?:номер|№"
+    r"|n)\s?:?\s?(?P<second>[0-9]{6,7})(?![0-9])"
 )
 _CERTIFICATE = re.compile(r"(?<![a-zа-я0-9])(?P<number>[ivxіх]{1,5}[ \-][а-я]{2}[ №\-]{1,2}[0-9]{6})(?![0-9])")
 _MILITARY = re.compile(r"военн\w+(?:\sбилет\w*)?[\s:№]{1,3}(?P<number>[а-я]{2}[ №\-]{0,2}[0-9]{6,7})(?![0-9])")
@@ -130,7 +173,9 @@ def _beside(low: str, word: re.Match[str]) -> Iterator[Hit]:
     start, end = found.span("number")
     end = start + len(_document_number(low[start:end]))
     digits = sum(map(str.isdecimal, low[start:end]))
-    if digits >= (6 if word[0][0] in "псз" else 5) and not re.fullmatch(r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-][0-9]{2,4}", low[start:end]):
+    if digits >= (6 if word[0][0] in "псз" else 5) and not re.fullmatch(
+        r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-][0-9]{2,4}", low[start:end]
+    ):
         yield _hit(start, end, rank=77 if word[0][0] in "身证證护護снп" else 73)
 
 

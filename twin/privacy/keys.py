@@ -19,41 +19,70 @@ _W = r"[A-Za-z0-9_\-]"
 # Prefixes as the makers document them for secret scanning (the lists of GitHub, gitleaks and the makers' own pages).
 _PREFIXED = re.compile(
     rf"""(?x)(?<![A-Za-z0-9_\-/+.])(?:
-      sk-(?:proj-|svcacct-|admin-|ant-(?:api|admin|oat)[0-9]{{2}}-|or-v1-|lf-)?{_W}{{20,220}}       # OpenAI, Anthropic, OpenRouter, DeepSeek
-    | gh[pousr]_[A-Za-z0-9]{{30,255}} | github_pat_[A-Za-z0-9_]{{40,255}} | gl(?:pat|dt|ft|rt|cbt|ptt|soat|oas|agent|imt)-{_W}{{16,300}}
-    | (?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA)[A-Z0-9]{{16}} | LTAI[A-Za-z0-9]{{12,26}} | AKID[A-Za-z0-9]{{13,40}} | AQVN{_W}{{30,50}}
-    | xox[abeoprs]-[A-Za-z0-9\-]{{10,250}} | xapp-[0-9]-[A-Za-z0-9\-]{{20,250}} | AIza{_W}{{33,40}} | ya29\.{_W}{{20,300}} | GOCSPX-{_W}{{20,40}} | 1//0{_W}{{30,120}}
-    | hf_[A-Za-z0-9]{{20,60}} | api_org_[A-Za-z0-9]{{30,40}} | (?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{{10,250}} | whsec_[A-Za-z0-9+/=]{{16,80}} | (?:live|test)_{_W}{{40,60}}
-    | SG\.{_W}{{16,40}}\.{_W}{{30,60}} | key-[0-9a-f]{{32}} | SK[0-9a-f]{{32}} | AC[0-9a-f]{{32}} | [0-9a-f]{{32}}-us[0-9]{{1,2}}
+      sk-(?:proj-|svcacct-|admin-|ant-(?:api|admin|oat)[0-9]{{2}}-|or-v1-       # OpenAI, Anthropic, OpenRouter, DeepSeek
+      |lf-)?{_W}{{20,220}}
+    | gh[pousr]_[A-Za-z0-9]{{30,255}} | github_pat_[A-Za-z0-9_]{{40,255}} | gl(?:pat|dt|ft|rt|cbt|ptt|soat|oas
+    |agent|imt)-{_W}{{16,300}}
+    | (?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA)[A-Z0-9]{{16}} | LTAI[A-Za-z0-9]{{12,26}}
+    | AKID[A-Za-z0-9]{{13,40}} | AQVN{_W}{{30,50}}
+    | xox[abeoprs]-[A-Za-z0-9\-]{{10,250}} | xapp-[0-9]-[A-Za-z0-9\-]{{20,250}} | AIza{_W}{{33,40}}
+    | ya29\.{_W}{{20,300}} | GOCSPX-{_W}{{20,40}} | 1//0{_W}{{30,120}}
+    | hf_[A-Za-z0-9]{{20,60}} | api_org_[A-Za-z0-9]{{30,40}} | (?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{{10,250}}
+    | whsec_[A-Za-z0-9+/=]{{16,80}} | (?:live|test)_{_W}{{40,60}}
+    | SG\.{_W}{{16,40}}\.{_W}{{30,60}} | key-[0-9a-f]{{32}} | SK[0-9a-f]{{32}} | AC[0-9a-f]{{32}}
+    | [0-9a-f]{{32}}-us[0-9]{{1,2}}
     | [0-9]{{8,11}}:AA{_W}{{30,40}} | [0-9]{{8,11}}:{_W}{{35}}
     | [MNO][A-Za-z0-9_\-]{{22,28}}\.{_W}{{6}}\.{_W}{{27,45}} | mfa\.{_W}{{80,90}}
-    | npm_[A-Za-z0-9]{{30,40}} | pypi-{_W}{{40,300}} | rubygems_[0-9a-f]{{48}} | dckr_(?:pat|oat)_{_W}{{20,60}} | do[opr]_v1_[0-9a-f]{{64}}
-    | shp(?:at|ca|pa|ss)_[0-9a-fA-F]{{32}} | sq0[a-z]{{3}}-{_W}{{22,50}} | EAA[A-Za-z0-9]{{20,300}} | lin_api_[A-Za-z0-9]{{32,48}} | ntn_[A-Za-z0-9]{{40,60}} | secret_[A-Za-z0-9]{{40,50}}
-    | fig[douhr]_{_W}{{30,60}} | hv[sbr]\.{_W}{{20,300}} | nvapi-{_W}{{40,80}} | gsk_[A-Za-z0-9]{{40,60}} | xai-[A-Za-z0-9]{{40,90}} | pplx-[A-Za-z0-9]{{40,60}} | r8_[A-Za-z0-9]{{30,42}}
-    | y[0-3]_{_W}{{30,80}} | t1\.{_W}{{30,500}}(?:\.{_W}{{30,200}})? | vk[0-9]\.a\.{_W}{{40,300}} | ATATT3{_W}{{40,300}} | ATCTT3{_W}{{40,300}} | PMAK-[0-9a-f]{{24}}-[0-9a-f]{{34}}
-    | gl(?:sa|c)_{_W}{{32,200}} | sntry[su]_{_W}{{40,300}} | dapi[0-9a-f]{{32}} | pat[A-Za-z0-9]{{14}}\.[0-9a-f]{{64}} | sk\.eyJ{_W}{{20,200}}\.{_W}{{10,60}} | pk\.eyJ{_W}{{20,200}}\.{_W}{{10,60}}
-    | tskey-[a-z]+-{_W}{{20,80}} | sbp_[0-9a-f]{{40}} | phc_[A-Za-z0-9]{{40,50}} | re_[A-Za-z0-9]{{8,10}}_[A-Za-z0-9]{{20,30}} | rnd_[A-Za-z0-9]{{28,40}} | fly_?v?1?_{_W}{{40,300}} | CFPAT-{_W}{{40,50}} | xkeysib-[0-9a-f]{{64}}-{_W}{{16}}
+    | npm_[A-Za-z0-9]{{30,40}} | pypi-{_W}{{40,300}} | rubygems_[0-9a-f]{{48}} | dckr_(?:pat|oat)_{_W}{{20,60}}
+    | do[opr]_v1_[0-9a-f]{{64}}
+    | shp(?:at|ca|pa|ss)_[0-9a-fA-F]{{32}} | sq0[a-z]{{3}}-{_W}{{22,50}} | EAA[A-Za-z0-9]{{20,300}}
+    | lin_api_[A-Za-z0-9]{{32,48}} | ntn_[A-Za-z0-9]{{40,60}} | secret_[A-Za-z0-9]{{40,50}}
+    | fig[douhr]_{_W}{{30,60}} | hv[sbr]\.{_W}{{20,300}} | nvapi-{_W}{{40,80}} | gsk_[A-Za-z0-9]{{40,60}}
+    | xai-[A-Za-z0-9]{{40,90}} | pplx-[A-Za-z0-9]{{40,60}} | r8_[A-Za-z0-9]{{30,42}}
+    | y[0-3]_{_W}{{30,80}} | t1\.{_W}{{30,500}}(?:\.{_W}{{30,200}})? | vk[0-9]\.a\.{_W}{{40,300}}
+    | ATATT3{_W}{{40,300}} | ATCTT3{_W}{{40,300}} | PMAK-[0-9a-f]{{24}}-[0-9a-f]{{34}}
+    | gl(?:sa|c)_{_W}{{32,200}} | sntry[su]_{_W}{{40,300}} | dapi[0-9a-f]{{32}}
+    | pat[A-Za-z0-9]{{14}}\.[0-9a-f]{{64}} | sk\.eyJ{_W}{{20,200}}\.{_W}{{10,60}}
+    | pk\.eyJ{_W}{{20,200}}\.{_W}{{10,60}}
+    | tskey-[a-z]+-{_W}{{20,80}} | sbp_[0-9a-f]{{40}} | phc_[A-Za-z0-9]{{40,50}}
+    | re_[A-Za-z0-9]{{8,10}}_[A-Za-z0-9]{{20,30}} | rnd_[A-Za-z0-9]{{28,40}} | fly_?v?1?_{_W}{{40,300}}
+    | CFPAT-{_W}{{40,50}} | xkeysib-[0-9a-f]{{64}}-{_W}{{16}}
     | eyJ{_W}{{8,2000}}\.eyJ?{_W}{{4,4000}}(?:\.{_W}{{8,1000}})?                                   # JSON web tokens
     )(?![A-Za-z0-9_])"""
 )
 
 _WORD = re.compile(
     r"""(?x)(?:
-      (?<![a-z])(?: [a-z0-9_\-]{0,30}(?:api[ _\-]?key|apikey|api[ _\-]?token|access[ _\-]?key|secret[ _\-]?key|auth[ _\-]?token|access[ _\-]?token|refresh[ _\-]?token|bot[ _\-]?token|client[ _\-]?secret|app[ _\-]?secret|app[ _\-]?key)(?:[ _]?id)?
-        | [a-z0-9_\-]{0,30}(?:_token|_secret|_key|_sk|_ak|-token|-key)(?=\s?[=:"]) | tokens? | secrets? | bearer | basic(?=\s[a-z0-9+/=]{16}) | api | keys? | creds? | credentials? | pat | webhook | licen[cs]e\skey | x-api-key | sas | accountkey | sharedaccesskey )
+      (?<![a-z])(?: [a-z0-9_\-]{0,30}(?:api[ _\-]?key|apikey|api[ _\-]?token|access[ _\-]?key|secret[ _\-]?key
+      |auth[ _\-]?token|access[ _\-]?token|refresh[ _\-]?token|bot[ _\-]?token|client[ _\-]?secret
+      |app[ _\-]?secret|app[ _\-]?key)(?:[ _]?id)?
+        | [a-z0-9_\-]{0,30}(?:_token|_secret|_key|_sk|_ak|-token|-key)(?=\s?[=:"]) | tokens? | secrets?
+        | bearer | basic(?=\s[a-z0-9+/=]{16}) | api | keys? | creds? | credentials? | pat | webhook
+        | licen[cs]e\skey | x-api-key | sas | accountkey | sharedaccesskey )
       | токен\w* | апи(?:\s?-?ключ\w*)? | ключ\w* | секрет\w* | кей(?![а-я]) | апишк\w+ | вебхук\w* | jwt | жвт
       | 密钥 | 秘钥 | 令牌 | 密鑰 | key | token | secret | 授权码 | appid
     )"""
 )
 _BETWEEN = re.compile(
-    r"""(?x)(?:["']?[\s:=>\-(,]{0,4}["']?)(?:(?:is|for|to|of|the|from|my|here|it|use|key|token|secret|id|openai|от|для|к|это|вот|бота|апи|api|твой|мой|новый|new|из|гитлаба|гитхаба|погоды|[а-я]{2,14}|[a-z]{2,12}|给你|是|为|的|[\u4e00-\u9fff]{1,6}|[:=/\-,>]+)["']?[\s:=>"']{1,3}|(?:是|为|给你|：|:))
+    r"""(?x)(?:["']?[\s:=>\-(,]{0,4}["']?)(?:(?:is|for|to|of|the|from|my|here|it|use|key|token|secret|id|openai
+    |от|для|к|это|вот|бота|апи|api|твой|мой|новый|new|из|гитлаба|гитхаба|погоды|[а-я]{2,14}|[a-z]{2,12}|给你|是|为|的
+    |[\u4e00-\u9fff]{1,6}|[:=/\-,>]+)["']?[\s:=>"']{1,3}|(?:是|为|给你|：|:))
     {0,5}"""
 )
 _VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-+/=.~]{14,250}[A-Za-z0-9=_\-]")
-_AFTER_AWS = re.compile(r"(?:AKIA|ASIA|LTAI|AKID)[A-Za-z0-9]{12,36}[\s/:,|]{1,4}(?:(?:secret|sk|key|и|and)[\s:=]{1,3}){0,2}(?P<value>[A-Za-z0-9/+_\-]{28,64}=?)(?![A-Za-z0-9/+])")
+_AFTER_AWS = re.compile(
+    r"(?:AKIA|ASIA|LTAI|AKID)[A-Za-z0-9]{12,36}[\s/:,|]{1,4}(?:(?:secret|sk|key|и"
+    r"|and)[\s:=]{1,3}){0,2}(?P<value>[A-Za-z0-9/+_\-]{28,64}=?)(?![A-Za-z0-9/+])"
+)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
-_STRONG_WORD = re.compile(r"api|token|secret|токен|апи|секрет|密钥|秘钥|令牌|bearer|key[\"']?\s?[:=]|ключ\s(?:от|к|для)\s(?:апи|api)|_key")
-_PUBLIC = re.compile(r"(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+|sha256:|sha512-|sha1:|commit|public\s?key|publickey|pubkey|pub key|fingerprint|публичный ключ|открытый ключ|公钥|publishable|hash|хэш|хеш|md5)\W{0,4}(?:\w+\W{1,2})?$")
+_STRONG_WORD = re.compile(
+    r"api|token|secret|токен|апи|секрет|密钥|秘钥|令牌|bearer|key[\"']?\s?[:=]|ключ\s(?:от|к|для)\s(?:апи|api)|_key"
+)
+_PUBLIC = re.compile(
+    r"(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+|sha256:|sha512-|sha1:|commit|public\s?key|publickey|pubkey"
+    r"|pub key|fingerprint|публичный ключ|открытый ключ|公钥|publishable|hash|хэш|хеш"
+    r"|md5)\W{0,4}(?:\w+\W{1,2})?$"
+)
 
 
 def find_api_keys(folded: Folded) -> Iterator[Hit]:
@@ -101,18 +130,33 @@ def _in_words(value: str) -> bool:
 
 
 _PEM = re.compile(
-    r"-----BEGIN (?P<kind>(?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?)-----(?:(?!-----)[\s\S]|-(?!----)){0,20000}?(?:-----END (?P=kind)-----|\Z)"
+    r"-----BEGIN (?P<kind>(?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?)-----(?:(?!-----)[\s\S]"
+    r"|-(?!----)){0,20000}?(?:-----END (?P=kind)-----|\Z)"
 )
-_PEM_TAIL = re.compile(r"(?:^[A-Za-z0-9+/=]{16,80}\s*\n){1,400}-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----", re.M)
+_PEM_TAIL = re.compile(
+    r"(?:^[A-Za-z0-9+/=]{16,80}\s*\n){1,400}-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----", re.M
+)
 _PUTTY = re.compile(r"PuTTY-User-Key-File-[23]:[\s\S]{0,8000}?(?:Private-MAC: [0-9a-f]{40,64}|\Z)")
 _SELF_EVIDENT = re.compile(
-    r"(?<![A-Za-z0-9])(?:AGE-SECRET-KEY-1[A-Z0-9]{50,70}|nsec1[a-z0-9]{58}|[xyztuv]prv[1-9A-HJ-NP-Za-km-z]{100,112}|(?:5[1-9A-HJ-NP-Za-km-z]{50}|[KL][1-9A-HJ-NP-Za-km-z]{51})|ed25519:[1-9A-HJ-NP-Za-km-z]{80,92}|suiprivkey1[a-z0-9]{50,70}|edsk[1-9A-HJ-NP-Za-km-z]{50,94})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?:AGE-SECRET-KEY-1[A-Z0-9]{50,70}|nsec1[a-z0-9]{58}"
+    r"|[xyztuv]prv[1-9A-HJ-NP-Za-km-z]{100,112}|(?:5[1-9A-HJ-NP-Za-km-z]{50}|[KL][1-9A-HJ-NP-Za-km-z]{51})"
+    r"|ed25519:[1-9A-HJ-NP-Za-km-z]{80,92}|suiprivkey1[a-z0-9]{50,70}"
+    r"|edsk[1-9A-HJ-NP-Za-km-z]{50,94})(?![A-Za-z0-9])"
 )
 _PRIVATE_WORD = re.compile(
-    r"(?<![a-z])(?:private[ _\-]?keys?|priv[ _\-]?keys?|privatekey|presharedkey|pk|secret[ _\-]?key|prv|signing key|wallet key|private_?key|clave privada|clé privée)(?![a-z])|приват\w*|(?:ключ\w*|key)\s(?:(?:от|к|to|for|of|my|the|моего)\s){0,3}(?:метамаск\w*|кошел\w*|wallet|metamask|trust|phantom|эфира)|(?:metamask|wallet|eth|btc|ethereum|bitcoin)(?:'s)?\s(?:pk|key)|钱包(?:的)?(?:key|密钥)|закрыт\w+\s(?:ключ\w*|часть)|секретн\w+\sключ\w*|私钥|私鑰|密钥"
+    r"(?<![a-z])(?:private[ _\-]?keys?|priv[ _\-]?keys?|privatekey|presharedkey|pk|secret[ _\-]?key|prv"
+    r"|signing key|wallet key|private_?key|clave privada|clé privée)(?![a-z])|приват\w*|(?:ключ\w*"
+    r"|key)\s(?:(?:от|к|to|for|of|my|the|моего)\s){0,3}(?:метамаск\w*|кошел\w*|wallet|metamask|trust|phantom"
+    r"|эфира)|(?:metamask|wallet|eth|btc|ethereum|bitcoin)(?:'s)?\s(?:pk|key)|钱包(?:的)?(?:key|密钥)"
+    r"|закрыт\w+\s(?:ключ\w*|часть)|секретн\w+\sключ\w*|私钥|私鑰|密钥"
 )
-_PRIVATE_LINK = re.compile(r"[\s:=\"'\-—(>是为：]{0,5}(?:(?:[a-zа-я]{1,12}|[\u4e00-\u9fff]{1,6})[\s:=\"'\-—>是：]{1,4}){0,5}")
-_PRIVATE_VALUE = re.compile(r"(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])|[A-Za-z0-9+/]{43}=|[1-9A-HJ-NP-Za-km-z]{51,52}(?![A-Za-z0-9])|[1-9A-HJ-NP-Za-km-z]{86,89}(?![A-Za-z0-9])|\[(?:[0-9]{1,3},\s?){31,63}[0-9]{1,3}\]")
+_PRIVATE_LINK = re.compile(
+    r"[\s:=\"'\-—(>是为：]{0,5}(?:(?:[a-zа-я]{1,12}|[\u4e00-\u9fff]{1,6})[\s:=\"'\-—>是：]{1,4}){0,5}"
+)
+_PRIVATE_VALUE = re.compile(
+    r"(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])|[A-Za-z0-9+/]{43}=|[1-9A-HJ-NP-Za-km-z]{51,52}(?![A-Za-z0-9])"
+    r"|[1-9A-HJ-NP-Za-km-z]{86,89}(?![A-Za-z0-9])|\[(?:[0-9]{1,3},\s?){31,63}[0-9]{1,3}\]"
+)
 _WIREGUARD = re.compile(r"(?:private|preshared)_?key\s?[=:]\s?\"?(?P<value>[A-Za-z0-9+/]{42,43}={0,2})", re.I)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from twin.privacy.clues import word_set
 from twin.privacy.folding import Folded
 from twin.privacy.spans import Hit
 from twin.privacy.vocabulary import RESERVED_USERS
@@ -18,21 +19,35 @@ _ip = partial(Hit, label="IP")
 _url = partial(Hit, label="CRED_URL")
 
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"(?<![0-9a-z])(?<![0-9a-z][.\-_/])(?<![.$€£#]){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9]|[a-z_]|\.[0-9]|-[0-9a-z])")
+_IPV4 = re.compile(
+    rf"(?<![0-9a-z])(?<![0-9a-z][.\-_/])(?<![.$€£#]){_OCTET}(?:\.{_OCTET}){{3}}(?![0-9]|[a-z_]|\.[0-9]"
+    r"|-[0-9a-z])"
+)
 _VERSION = re.compile(
-    r"""(?x)(?: (?<![a-z])(?:v|ver|version|release|firmware|fw|build|update[d]?|upgrade[d]?|chrome|chromium|firefox|safari|edge|ios|android|windows|macos|driver
-        |bios|patch|agent|api|sdk|app|section|sec|chapter|clause|paragraph|para|article|art|figure|fig|table|rule|step|oid|isbn|doi|protocol|bluetooth|kernel
+    r"""(?x)(?: (?<![a-z])(?:v|ver|version|release|firmware|fw|build|update[d]?|upgrade[d]?|chrome|chromium
+    |firefox|safari|edge|ios|android|windows|macos|driver
+        |bios|patch|agent|api|sdk|app|section|sec|chapter|clause|paragraph|para|article|art|figure|fig|table
+        |rule|step|oid|isbn|doi|protocol|bluetooth|kernel
         |python|node|nginx|postgres|mysql|redis|torch|cuda|nvidia|office|outlook|unity|unreal|blender|telegram)
-      | верси\w+ | прошивк\w+ | релиз\w* | сборк\w+ | обнов\w+ | апдейт\w* | патч\w* | драйвер\w* | пункт\w* | п | пп | раздел\w* | глав\w+ | стать\w+ | ст | §
+      | верси\w+ | прошивк\w+ | релиз\w* | сборк\w+ | обнов\w+ | апдейт\w* | патч\w* | драйвер\w* | пункт\w*
+      | п | пп | раздел\w* | глав\w+ | стать\w+ | ст | §
       | 版本号? | 固件 | 升级 | 更新 | 章 | 节 | 条 | 系统 )[\s:./№#\-]{0,3}(?:(?:to|до|на|с|from|is|到|v|no|номер)[\s.]{1,2})?$
     """
 )
-_HOST = re.compile(r"(?<![a-z])(?:ip|ipv4|server|host|ssh|ping|router|gateway|dns|vps|node|proxy|port|addr|http|https|root|nas|lan|subnet|machine|box)(?![a-z])|@|//|айпи|адрес|серв|хост|роутер|порт|шлюз|впс|прокси|подкл|пинг|служебн|服务器|内网|公网|外网|地址|端口|主机|路由|网关|ip")
-_PUBLIC = frozenset(
-    "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 77.88.8.8 77.88.8.1 114.114.114.114 223.5.5.5 1.2.3.4".split()
+_HOST = re.compile(
+    r"(?<![a-z])(?:ip|ipv4|server|host|ssh|ping|router|gateway|dns|vps|node|proxy|port|addr|http|https|root"
+    r"|nas|lan|subnet|machine|box)(?![a-z])|@|//|айпи|адрес|серв|хост|роутер|порт|шлюз|впс|прокси|подкл|пинг"
+    r"|служебн|服务器|内网|公网|外网|地址|端口|主机|路由|网关|ip"
+)
+_PUBLIC = word_set(
+    "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 77.88.8.8 "
+    "77.88.8.1 114.114.114.114 223.5.5.5 1.2.3.4"
 )
 _IPV6 = re.compile(r"(?<![0-9a-z:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|:)?(?:%[a-z0-9]{1,15})?(?![0-9a-z:])")
-_MAC = re.compile(r"(?<![0-9a-z:\-])[0-9a-f]{2}(?P<sep>[:\-])(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}(?![0-9a-z]|[:\-][0-9a-f])|(?<![0-9a-z.])[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(?![0-9a-z.])")
+_MAC = re.compile(
+    r"(?<![0-9a-z:\-])[0-9a-f]{2}(?P<sep>[:\-])(?:[0-9a-f]{2}(?P=sep)){4}[0-9a-f]{2}(?![0-9a-z]"
+    r"|[:\-][0-9a-f])|(?<![0-9a-z.])[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}(?![0-9a-z.])"
+)
 _MAC_BARE = re.compile(r"(?:\bmac\b|мак)(?:[- ]?(?:address|адрес\w?))?\W{1,3}(?P<mac>[0-9a-f]{12})(?![0-9a-z])")
 
 
@@ -61,7 +76,9 @@ def _is_somebodys(folded: Folded, match: re.Match[str]) -> bool:
         return False
     if _VERSION.search(before):
         return False
-    named = bool(_HOST.search(before[-24:]) or _HOST.search(folded.after(match.end(), 16)) or folded.after(match.end(), 1) == ":")
+    named = bool(
+        _HOST.search(before[-24:]) or _HOST.search(folded.after(match.end(), 16)) or folded.after(match.end(), 1) == ":"
+    )
     if all(octet < 32 for octet in octets) and not named:  # as likely a version or a clause of a contract
         return octets[0] == 10 and octets[1] in (0, 8, 10)
     return True
@@ -81,29 +98,58 @@ def _is_ipv6(written: str) -> bool:
 
 _END = r"\s\"'<>\u3000-\u303f\uff00-\uffef\u4e00-\u9fff"
 _SCHEME = r"(?<![a-z0-9+])[a-z][a-z0-9+.\-]{1,20}://"
-_USERINFO = re.compile(rf"{_SCHEME}(?P<user>[^{_END}/:@?#]{{0,80}}):(?P<secret>[^{_END}/]{{1,200}})@(?=[^{_END}@/?]{{1,255}})", re.I)
-_USER_ONLY = re.compile(
-    rf"(?:vless|vmess|trojan|ss|ssr|hysteria2?|hy2|tuic|socks5?|snell|naive\+https|juicity|anytls)://(?P<secret>[^{_END}/@?#:]{{8,300}})@", re.I
+_USERINFO = re.compile(
+    rf"{_SCHEME}(?P<user>[^{_END}/:@?#]{{0,80}}):(?P<secret>[^{_END}/]{{1,200}})@(?=[^{_END}@/?]{{1,255}})", re.I
 )
-_TOKEN_USER = re.compile(rf"https?://(?P<secret>[A-Za-z0-9_\-]{{16,200}})(?::x-oauth-basic)?@(?=[^{_END}@/?]{{1,255}})", re.I)
+_USER_ONLY = re.compile(
+    r"(?:vless|vmess|trojan|ss|ssr|hysteria2?|hy2|tuic|socks5?|snell|naive\+https|juicity"
+    rf"|anytls)://(?P<secret>[^{_END}/@?#:]{{8,300}})@",
+    re.I,
+)
+_TOKEN_USER = re.compile(
+    rf"https?://(?P<secret>[A-Za-z0-9_\-]{{16,200}})(?::x-oauth-basic)?@(?=[^{_END}@/?]{{1,255}})", re.I
+)
 _BLOB = re.compile(r"(?:vmess|ss|ssr)://(?P<secret>[A-Za-z0-9+/=_\-]{20,4000})(?![A-Za-z0-9+/=_\-@])", re.I)
-_NO_SCHEME = re.compile(rf"(?<![^\s({{\[>'\"=\u4e00-\u9fff:：])(?P<user>[a-z][\w.\-]{{1,40}}):(?P<secret>[^\s:@/]{{4,60}})@(?=(?:[a-z0-9\-]{{1,60}}\.)+[a-z0-9]{{1,20}}(?:[:/\s,]|$)|localhost)", re.I)
-_PROXY = re.compile(r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{2,5}:(?P<user>[\w.\-]{2,60}):(?P<secret>[^\s:@]{3,80})(?=\s|$)")
+_NO_SCHEME = re.compile(
+    r"(?<![^\s({\[>'\"=\u4e00-\u9fff:：])(?P<user>[a-z][\w.\-]{1,40}):(?P<secret>[^\s:@/]{4,60})@(?=(?:"
+    r"[a-z0-9\-]{1,60}\.)+[a-z0-9]{1,20}(?:[:/\s,]|$)|localhost)",
+    re.I,
+)
+_PROXY = re.compile(
+    r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{2,5}:(?P<user>[\w.\-]{2,60}):(?P<secret>[^\s:@]{3,80})(?="
+    r"\s|$)"
+)
 _QUERY = re.compile(
     rf"[?&#;/](?P<name>[a-z][a-z0-9_.\-\[\]]{{0,40}})=(?P<secret>[^{_END}&#;)\]]{{3,4000}})",
     re.I,
 )
 _SURE_NAME = re.compile(
-    r"(?:.*[_\-.])?(?:pass(?:word|wd|phrase|code)?|pwd|pw|psw|secret|client_?secret|app_?secret|token|api_?key|apikey|api-key|access_?key|auth_?key|private_?key|secret_?key"
-    r"|jwt|session_?id|phpsessid|jsessionid|sessid|signature|sig|otp|authkey|accesstoken|authtoken|refreshtoken|resettoken|x-amz-signature|x-amz-security-token|sas|ticket|密码)",
+    r"(?:.*[_\-.])?(?:pass(?:word|wd|phrase|code)?|pwd|pw|psw|secret|client_?secret|app_?secret|token"
+    r"|api_?key|apikey|api-key|access_?key|auth_?key|private_?key|secret_?key"
+    r"|jwt|session_?id|phpsessid|jsessionid|sessid|signature|sig|otp|authkey|accesstoken|authtoken"
+    r"|refreshtoken|resettoken|x-amz-signature|x-amz-security-token|sas|ticket|密码)",
     re.I,
 )
-_MAYBE_NAME = re.compile(r"(?:key|code|auth|hash|sid|sess|session|invite|invitation|confirm|confirmation|verify|verification|reset|activation|activate|magic|link|t|k|s|state|nonce|login|share|unsubscribe|credential|oobcode|uid_token|h|c|skey|ak|sk)", re.I)
+_MAYBE_NAME = re.compile(
+    r"(?:key|code|auth|hash|sid|sess|session|invite|invitation|confirm|confirmation|verify|verification|reset"
+    r"|activation|activate|magic|link|t|k|s|state|nonce|login|share|unsubscribe|credential|oobcode|uid_token"
+    r"|h|c|skey|ak|sk)",
+    re.I,
+)
 _PATH = re.compile(
-    rf"/(?:[a-z]{{1,15}}[-_])?(?:reset(?:[-_]?password)?|password[-_]?reset|passwd|recover(?:y)?|confirm(?:ation)?|verify|verification|activate|activation|invit(?:e|ation)s?|invite[-_]link|magic(?:[-_]link)?|auth|login|signin|sign-in|join|joinchat|token|t|unlock|webhooks?|services|hooks?|subscribe|sub|s|share|bot)/(?P<secret>(?:[A-Za-z0-9_\-]{{8,40}}/){{0,3}}[A-Za-z0-9_\-.=%~]{{14,600}})(?=[/?#{_END}]|$|[.,;!)])",
+    rf"/(?:[a-z]{{1,15}}[-_])?(?:reset(?:[-_]?password)?|password[-_]?reset|passwd|recover(?:y)?"
+    r"|confirm(?:ation)?|verify|verification|activate|activation|invit(?:e|ation)s?|invite[-_]link"
+    r"|magic(?:[-_]link)?|auth|login|signin|sign-in|join|joinchat|token|t|unlock|webhooks?|services|hooks?"
+    rf"|subscribe|sub|s|share|bot)/(?P<secret>(?:[A-Za-z0-9_\-]{{8,40}}/){{0,3}}[A-Za-z0-9_\-.=%~]{{14,600}})(?"
+    rf"=[/?#{_END}]|$|[.,;!)])",
     re.I,
 )
-_INVITE = re.compile(r"(?:t\.me/(?:joinchat/|\+)|chat\.whatsapp\.com/(?:invite/)?|discord\.(?:gg|com/invite)/|signal\.group/#|zoom\.us/[js]/[0-9]+\?pwd=|join\.slack\.com/t/[\w\-]+/shared_invite/|line\.me/r/ti/g/|steamcommunity\.com/tradeoffer/new/\?partner=[0-9]+&token=)(?P<secret>[A-Za-z0-9_\-~.]{6,90})", re.I)
+_INVITE = re.compile(
+    r"(?:t\.me/(?:joinchat/|\+)|chat\.whatsapp\.com/(?:invite/)?|discord\.(?:gg|com/invite)/|signal\.group/#"
+    r"|zoom\.us/[js]/[0-9]+\?pwd=|join\.slack\.com/t/[\w\-]+/shared_invite/|line\.me/r/ti/g/"
+    r"|steamcommunity\.com/tradeoffer/new/\?partner=[0-9]+&token=)(?P<secret>[A-Za-z0-9_\-~.]{6,90})",
+    re.I,
+)
 
 
 def find_secrets_in_links(folded: Folded) -> Iterator[Hit]:
@@ -114,7 +160,9 @@ def find_secrets_in_links(folded: Folded) -> Iterator[Hit]:
             for match in pattern.finditer(text):
                 if pattern is _NO_SCHEME and not _is_login(text, match):
                     continue
-                if match["secret"].strip("*x.") and not re.fullmatch(r"[<\[{(]?(?:password|pass|пароль|密码|pwd|token)[>\]})]?", match["secret"], re.I):
+                if match["secret"].strip("*x.") and not re.fullmatch(
+                    r"[<\[{(]?(?:password|pass|пароль|密码|pwd|token)[>\]})]?", match["secret"], re.I
+                ):
                     yield _url(*match.span("secret"), rank=rank)
     for match in _PROXY.finditer(text):
         yield _url(*match.span("secret"), rank=84)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
+from twin.privacy.clues import word_set
 from twin.privacy.folding import Folded
 from twin.privacy.spans import Hit
 from twin.privacy.values import CJK, TOKEN, Shape, classes, counts_something, shape, trim
@@ -56,9 +57,33 @@ class _Reading:
     asked_for: bool = False
 
 
-_GLUE = re.compile(r"\s*(?P<colon>(?:[:=]|->|=>|>)+)|(?P<is>'s\b|\s*-(?=\s))|(?P<stop>[?!.,;)]+(?![^\s?!.,;)]))|\s*(?P<slash>/)|(?P<dash>-)")
+_GLUE = re.compile(
+    r"\s*(?P<colon>(?:[:=]|->|=>|>)+)|(?P<is>'s\b|\s*-(?=\s))|(?P<stop>[?!.,;)]+(?![^\s?!.,;)]))"
+    r"|\s*(?P<slash>/)|(?P<dash>-)"
+)
 _ARROWS = {":", "=", "->", "=>", "-->", "==", ">", ">>", ":-", "=:", "~"}
-_PREPOSITIONS = {"от", "на", "для", "к", "в", "с", "из", "for", "to", "on", "of", "in", "from", "at", "für", "de", "du", "do", "del", "di"}
+_PREPOSITIONS = {
+    "от",
+    "на",
+    "для",
+    "к",
+    "в",
+    "с",
+    "из",
+    "for",
+    "to",
+    "on",
+    "of",
+    "in",
+    "from",
+    "at",
+    "für",
+    "de",
+    "du",
+    "do",
+    "del",
+    "di",
+}
 _CJK_IS = re.compile(r"(?:是|为|為|就是|改成了?|改为了?|换成了?|设成了?|设为了?|设置成了?|变成了?|用的?)$")
 _DOOR_CODE = re.compile(r"[#*]?[0-9]{2,5}[a-zA-Zа-яА-Я]{1,2}[0-9]{0,5}[#*]?(?<=.{4})")
 _DATE = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?[.-]\d\d?[.-](?:19|20)?\d\d")
@@ -70,12 +95,18 @@ _ONE_TIME = re.compile(r"(?:one[ -]?time|otp|temporary sms|одноразов\w{
 
 _FROM_TEXT = re.compile(r"\s(?:из|с|from|in)\s(?:the\s)?(?:смс|sms|text)")
 # "login/pass: mark / Qwerty1": the first word is the login.
-_LOGIN_AND = re.compile(r"(?:login|user(?:name)?|account|e?mail|id|логин|почта|имя|аккаунт|账号|帐号|账户|用户名?)\s?(?:[/|&+,]|and|и|和)?\s?$")
-_LOGIN_THEN = re.compile(r"\s*[:=\-]\s*(?P<user>[^\s/|:;,]{2,60})\s*(?:[/|:;,]|\s)\s*(?P<value>[^\s\u4e00-\u9fff]{4,64})")
+_LOGIN_AND = re.compile(
+    r"(?:login|user(?:name)?|account|e?mail|id|логин|почта|имя|аккаунт|账号|帐号|账户|用户名?)\s?(?:[/|&+,]|and|и"
+    r"|和)?\s?$"
+)
+_LOGIN_THEN = re.compile(
+    r"\s*[:=\-]\s*(?P<user>[^\s/|:;,]{2,60})\s*(?:[/|:;,]|\s)\s*(?P<value>[^\s\u4e00-\u9fff]{4,64})"
+)
 
 
 _BESIDE_LOGIN = re.compile(
-    r"(?:login|user(?:name)?|network|ssid|account|логин|сеть|имя|юзер|账号|帐号|用户名|名字)\W{1,3}(?:is\W)?[^\s,;/]{2,40}[\s,;/]{1,3}(?:and\s|with\s|и\s)?$"
+    r"(?:login|user(?:name)?|network|ssid|account|логин|сеть|имя|юзер|账号|帐号|用户名"
+    r"|名字)\W{1,3}(?:is\W)?[^\s,;/]{2,40}[\s,;/]{1,3}(?:and\s|with\s|и\s)?$"
 )
 _SHORT_FORMS = frozenset({"pw", "pwd", "psw", "pswd", "passwd"})
 
@@ -84,7 +115,11 @@ def find_passwords(folded: Folded) -> Iterator[Hit]:
     """Every password, PIN and door code of a message, perhaps more than once."""
     for match in KEYS.finditer(folded.low):
         key = Key[match.lastgroup or "word"]
-        if key is Key.verb or _ONE_TIME.search(folded.before(match.start(), 16)) or _FROM_TEXT.match(folded.low, match.end()):
+        if (
+            key is Key.verb
+            or _ONE_TIME.search(folded.before(match.start(), 16))
+            or _FROM_TEXT.match(folded.low, match.end())
+        ):
             continue
         if _LOGIN_AND.search(folded.before(match.start(), 14)):
             pair = _LOGIN_THEN.match(folded.text, match.end())
@@ -212,7 +247,9 @@ def _strong_is_value(folded: Folded, value: tuple[int, int], key: Key, reading: 
         return reading.words <= 2 and len(text) >= 4 and (key is Key.door or reading.words == 0 or classes(text) > 2)
     if reading.broke and len(text) < 8:
         return False
-    if reading.preposition and not reading.changed:  # "пароль от Home_24": what the password is for, unless it ends here
+    if (
+        reading.preposition and not reading.changed
+    ):  # "пароль от Home_24": what the password is for, unless it ends here
         return folded.after(value[1], 40).strip(" .!)") == "" and any(map(str.isdecimal, text)) and len(text) >= 7
     return len(text) >= 5 or (reading.words == 0 and len(text) >= 4)
 
@@ -221,7 +258,13 @@ def _digits_are_value(folded: Folded, value: tuple[int, int], key: Key, reading:
     text = folded.text[slice(*value)]
     digits = sum(map(str.isdecimal, text))
     after = folded.after(value[1], 16)
-    if digits < 3 or digits > 14 or (_DATE.fullmatch(text) and key is not Key.door) or counts_something(after) or re.match(r"[.,:/]\d", after):
+    if (
+        digits < 3
+        or digits > 14
+        or (_DATE.fullmatch(text) and key is not Key.door)
+        or counts_something(after)
+        or re.match(r"[.,:/]\d", after)
+    ):
         return False
     if reading.link is Link.COLON:
         return True
@@ -246,7 +289,11 @@ def _word_is_value(folded: Folded, value: tuple[int, int], key: Key, reading: _R
     low = folded.low[start:end].rstrip("!")
     if len(low) < 4 or low in NO_VALUE or key in (Key.pin, Key.door):
         return False
-    if reading.words == 0 and not reading.broke and (reading.beside_login or (reading.short_form and not folded.after(end, 9).strip(" .!)"))):
+    if (
+        reading.words == 0
+        and not reading.broke
+        and (reading.beside_login or (reading.short_form and not folded.after(end, 9).strip(" .!)")))
+    ):
         return not is_description(low) and _ends(folded, end)
     if low in SERVICES:
         return False
@@ -272,8 +319,10 @@ def _ends(folded: Folded, end: int) -> bool:
 
 
 _BACK_WORDS = re.compile(
-    r"(?x)[\s\"')(,.;:!]* (?:(?:is|was|are|'s|thats|that's|its|it's|the|a|my|our|your|ur|her|his|their|for|new|old|current"
-    r"|real|right|correct|wifi|wi-fi|login|phone|door|gate|alarm|main|это|вот|мой|наш|твой|и|есть|новый|старый|текущий|тот"
+    r"(?x)[\s\"')(,.;:!]* (?:(?:is|was|are|'s|thats|that's|its|it's|the|a|my|our|your|ur|her|his|their|for"
+    r"|new|old|current"
+    r"|real|right|correct|wifi|wi-fi|login|phone|door|gate|alarm|main|это|вот|мой|наш|твой|и|есть|новый"
+    r"|старый|текущий|тот"
     r"|самый|der|das|ist|est|le|la|es|我的?|你的?|家里?的?|是|就是|这是|这个|那个|的|新|老|旧|wifi)(?![a-zа-я])[\s,]* | [-=,(]\s*)*"
     r"$"
 )
@@ -316,12 +365,19 @@ def _says_is(words: str) -> bool:
 
 
 _PAIR = re.compile(
-    r"(?<![^\s,;:(\"'\u4e00-\u9fff])(?=(?P<user>[^\W_\u4e00-\u9fff][\w.@+-]{1,40})(?:\s?[/|:]\s?|\s+)(?P<value>[^\s/|\u4e00-\u9fff\u3000-\u303f\uff0c]{4,40}))"
+    r"(?<![^\s,;:(\"'\u4e00-\u9fff])(?=(?P<user>[^\W_\u4e00-\u9fff][\w.@+-]{1,40})(?:\s?[/|:]\s?"
+    r"|\s+)(?P<value>[^\s/|\u4e00-\u9fff\u3000-\u303f\uff0c]{4,40}))"
 )
-_DEFAULTS = frozenset("admin root password pass guest user toor test default letmein changeme secret qwerty welcome raspberry".split())
-_LABELS = frozenset("wifi wi-fi ssid network login user username account email mail сеть логин вайфай вай-фай имя почта акк аккаунт доступ pass password".split())
+_DEFAULTS = word_set(
+    "admin root password pass guest user toor test default letmein changeme secret qwerty welcome raspberry"
+)
+_LABELS = word_set(
+    "wifi wi-fi ssid network login user username account email mail сеть логин вайфай вай-фай имя почта акк "
+    "аккаунт доступ pass password"
+)
 _CREDENTIAL = re.compile(
-    r"логин|доступ|учетк|аккаунт|админк|creds|credential|login|log in|user|account|акк\b|wi-?fi|вай-?фай|ssid|network|роутер|router"
+    r"логин|доступ|учетк|аккаунт|админк|creds|credential|login|log in|user|account|акк\b|wi-?fi|вай-?фай|ssid"
+    r"|network|роутер|router"
     r"|账号|帐号|账户|用户名|后台|登录|登陆|vpn|впн"
 )
 
@@ -333,7 +389,12 @@ def find_pairs(folded: Folded) -> Iterator[Hit]:
         user, separator = match["user"].lower(), folded.text[match.end("user") : match.start("value")].strip()
         value = trim(folded.text, *match.span("value"))
         text = folded.text[slice(*value)]
-        if user in RESERVED_USERS and separator and said and (text.lower() in _DEFAULTS or re.fullmatch(r"[0-9]{4,12}", text)):
+        if (
+            user in RESERVED_USERS
+            and separator
+            and said
+            and (text.lower() in _DEFAULTS or re.fullmatch(r"[0-9]{4,12}", text))
+        ):
             yield _hit(*value, rank=53)
         if user in _LABELS or shape(text) < Shape.STRONG or (separator == ":" and "@" in text[1:-1] and "." in text):
             continue
@@ -346,10 +407,14 @@ def find_pairs(folded: Folded) -> Iterator[Hit]:
 
 
 _ONE = re.compile(
-    r"(?<![^\s\"'(\u4e00-\u9fff])(?P<value>[^\s\u4e00-\u9fff]{6,40})[\s,\-\"'):]{1,3}(?:(?:is|was|s|это|вот|был|будет|是)\s?)?(?:the|our|my|your|ur|мой|наш|теперь)?\s?(?:new|old|current|latest|other|right|correct|real|новый|старый|текущий|нов\w+|新的?|旧的?|老的?)\s?(?:one|pw|pass|$|[,.!])"
+    r"(?<![^\s\"'(\u4e00-\u9fff])(?P<value>[^\s\u4e00-\u9fff]{6,40})[\s,\-\"'):]{1,3}(?:(?:is|was|s|это|вот"
+    r"|был|будет|是)\s?)?(?:the|our|my|your|ur|мой|наш|теперь)?\s?(?:new|old|current|latest|other|right"
+    r"|correct|real|новый|старый|текущий|нов\w+|新的?|旧的?|老的?)\s?(?:one|pw|pass|$|[,.!])"
 )
 _TRY = re.compile(
-    r"(?:\btry|\buse|this one|new one|old one|other one|one is|one was|попробуй|вот этот|вот такой|вот:|новый|старый|用这个|试试|试下|这个|(?:changed|set|switched|updated|reset) (?:it|that|them) to|(?:поменял|сменил|поставил|изменил)[аи]? (?:его |её |ее )?на|改成了?|换成了?)(?![a-zа-я])"
+    r"(?:\btry|\buse|this one|new one|old one|other one|one is|one was|попробуй|вот этот|вот такой|вот:|новый"
+    r"|старый|用这个|试试|试下|这个|(?:changed|set|switched|updated|reset) (?:it|that|them) to|(?:поменял|сменил"
+    r"|поставил|изменил)[аи]? (?:его |её |ее )?на|改成了?|换成了?)(?![a-zа-я])"
     r"[\s:\"'>=\-]{0,6}(?P<value>[^\s\u4e00-\u9fff]{6,40})"
 )
 
@@ -386,11 +451,20 @@ def _is_drawn(value: str) -> bool:
     cased = any(map(str.isupper, value)) and any(map(str.islower, value))
     if not cased or value[0] in "#@" or value.rstrip("!?1").isalpha():
         return False
-    return bool(signs) and value.isascii() and changes >= 3 and shape(value) is Shape.STRONG and value.rstrip("!?1")[-1:].isalnum() | (changes >= 4)
+    return (
+        bool(signs)
+        and value.isascii()
+        and changes >= 3
+        and shape(value) is Shape.STRONG
+        and value.rstrip("!?1")[-1:].isalnum() | (changes >= 4)
+    )
 
 
 _TYPED_IN = re.compile(
-    r"(?:\benter|\bpunch in|\btype|\bdial|\bpress|\bkey in|\bput in|набери|набирай|введи|вбей|жми|нажми|输入|按)\s?(?P<value>[#*]?[0-9][0-9a-zа-я]{2,9}[#*]?)\s?(?:at|on|in|into|to open|на|в|у|чтобы|для|进|开|就)\s?(?:the\s|our\s|нашем?\s)?(?:\w+\s)?(?:gate|door|keypad|panel|lock|alarm|buzzer|intercom|домофон|калитк|подъезд|двер|панел|замк|门|锁)"
+    r"(?:\benter|\bpunch in|\btype|\bdial|\bpress|\bkey in|\bput in|набери|набирай|введи|вбей|жми|нажми|输入"
+    r"|按)\s?(?P<value>[#*]?[0-9][0-9a-zа-я]{2,9}[#*]?)\s?(?:at|on|in|into|to open|на|в|у|чтобы|для|进|开"
+    r"|就)\s?(?:the\s|our\s|нашем?\s)?(?:\w+\s)?(?:gate|door|keypad|panel|lock|alarm|buzzer|intercom|домофон"
+    r"|калитк|подъезд|двер|панел|замк|门|锁)"
 )
 
 
@@ -401,7 +475,8 @@ def find_typed_in(folded: Folded) -> Iterator[Hit]:
 
 
 _SPELLED = re.compile(
-    r"(?:(?:четыре|пять|шесть|восемь|[4-8])\s(?:нул\w+|единиц\w*|двой\w+|трой\w+|четвер\w+|пятер\w+|шестер\w+|семер\w+|восьмер\w+|девят\w+)"
+    r"(?:(?:четыре|пять|шесть|восемь|[4-8])\s(?:нул\w+|единиц\w*|двой\w+|трой\w+|четвер\w+|пятер\w+|шестер\w+"
+    r"|семер\w+|восьмер\w+|девят\w+)"
     r"|(?:four|five|six|eight|[4-8])\s(?:zeros?|zeroes|ones|twos|threes|fours|fives|sixes|sevens|eights|nines)"
     r"|[四五六七八4-8]个[零〇一二三四五六七八九0-9]|[零〇一二三四五六七八九幺]{4,12}"
     r"|от (?:1|одного|нуля|0) до (?:\d|восьми|девяти)|1 to [4-9]|1到[4-9])(?![^\W\d_])"

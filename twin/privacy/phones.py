@@ -19,9 +19,12 @@ from twin.privacy.values import counts_something
 _hit = partial(Hit, label="PHONE")
 
 _CANDIDATE = re.compile(
-    r"(?<![a-z0-9_@#$€£¥₽%=])(?<![0-9][.,:/\-])(?<!\s-)(?<!^-)(?:\+\s?|00)?\(?\+?[0-9](?:[ ()./\-]{0,3}[0-9]){6,16}(?![0-9])"
+    r"(?<![a-z0-9_@#$€£¥₽%=])(?<![0-9][.,:/\-])(?<!\s-)(?<!^-)(?:\+\s?"
+    r"|00)?\(?\+?[0-9](?:[ ()./\-]{0,3}[0-9]){6,16}(?![0-9])"
 )
-_EXTENSION = re.compile(r"[\s,;]{0,3}(?:ext\.?|extension|x|доб\.?|добавочный|вн\.?|转|轉|分机|durchwahl|poste|#)\s?[0-9]{1,5}(?![0-9])")
+_EXTENSION = re.compile(
+    r"[\s,;]{0,3}(?:ext\.?|extension|x|доб\.?|добавочный|вн\.?|转|轉|分机|durchwahl|poste|#)\s?[0-9]{1,5}(?![0-9])"
+)
 _DATES = re.compile(
     r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:[0-9]{4}|[0-9]{2})(?![0-9])|[0-9]{4}[./\-][0-9]{1,2}[./\-][0-9]{1,2}(?![0-9])"
     r"|(?:19|20)[0-9]{2}\s?[-/]\s?(?:19|20)[0-9]{2}(?![0-9])"
@@ -30,18 +33,27 @@ _DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:[ .][0-9]{3}){2,}")
 
 _BEFORE = re.compile(
-    r"""(?x)(?<![a-z])(?: call | phone | fone | cell | mobile | mob(?![a-z]) | tele?(?![a-z]) | telephone | text | txt | sms | ring | dial
+    r"""(?x)(?<![a-z])(?: call | phone | fone | cell | mobile | mob(?![a-z]) | tele?(?![a-z]) | telephone
+    | text | txt | sms | ring | dial
     | whats?\s?app | wa\.me | watsap | wsp | viber | signal | imessage | facetime | contact | reach\s(?:me|him|her|us)
     | (?:my|new|his|her|their|our|your|ur|the|'s|work|home|old|office)\s(?:number|num|no|nr|\#)(?![a-z])
-    | (?:^|[^a-z])numbers?(?:'s|\sis|:|\s?-) | handy | rufnummer | (?:meine|neue)\snummer | anrufen | portable | téléphone | numéro
-    | m[óo]vil | tel[ée]fono | cellulare | numero(?:\sdi)? | komórk | telefon | celular | zadzwoń | puhelin | gsm(?![a-z]) | hotline
+    | (?:^|[^a-z])numbers?(?:'s|\sis|:|\s?-) | handy | rufnummer | (?:meine|neue)\snummer | anrufen | portable
+    | téléphone | numéro
+    | m[óo]vil | tel[ée]fono | cellulare | numero(?:\sdi)? | komórk | telefon | celular | zadzwoń | puhelin
+    | gsm(?![a-z]) | hotline
     )[^0-9]{0,22}$
-    | (?:тел(?![а-я]) | телеф | тлф | моб(?![а-я]) | мобил | звон | набер | набир | дозвон | маякн | номер | ватс?ап | вотсап | вацап | вайбер
-    | смс | сбп | сбер(?![а-я]) | городск | трубк | сотов | телег | переведи\sна | кинь\sна | контакт | связ )[^0-9]{0,24}$
+    | (?:тел(?![а-я]) | телеф | тлф | моб(?![а-я]) | мобил | звон | набер | набир | дозвон | маякн | номер
+    | ватс?ап | вотсап | вацап | вайбер
+    | смс | сбп | сбер(?![а-я]) | городск | трубк | сотов | телег | переведи\sна | кинь\sна | контакт
+    | связ )[^0-9]{0,24}$
     | (?:电话|電話|手机|手機|座机|号码|號碼|打|联系|聯絡|致电|热线|客服|拨|微信|vx|手机号|传真|whatsapp)[^0-9]{0,12}$
     """
 )
-_NO_NUMBER = re.compile(r"[а-я]-номер|номер\w?\s(?:заказ|карт|сч[её]т|рейс|договор|брон|трек|паспорт|дел|заявк|полис|снилс|инн|квитанц|накладн)|(?:order|card|account|case|ticket|invoice|model|serial|id|passport|room|policy|flight|reference|ref|booking|confirmation|tracking|member|customer) (?:number|num|no)(?![a-z])")
+_NO_NUMBER = re.compile(
+    r"[а-я]-номер|номер\w?\s(?:заказ|карт|сч[её]т|рейс|договор|брон|трек|паспорт|дел|заявк|полис|снилс|инн"
+    r"|квитанц|накладн)|(?:order|card|account|case|ticket|invoice|model|serial|id|passport|room|policy|flight"
+    r"|reference|ref|booking|confirmation|tracking|member|customer) (?:number|num|no)(?![a-z])"
+)
 _AFTER = re.compile(
     r"""(?x)[\s\-,.;:)(]{0,4}(?:(?:is|thats|that's|its|это|мой|my|the|new|her|his|our|mom's|на|на\sнего|for)\s){0,3}
     (?: (?:cell|number|mobile|phone|whatsapp|work|office|landline|call|text|ring) (?![a-z])
@@ -50,8 +62,34 @@ _AFTER = re.compile(
     """
 )
 # Mobile shapes that hardly anything else has: Russia and Kazakhstan, China, the United Kingdom, Germany, France.
-_MOBILE = re.compile(r"[78]9[0-9]{9}|8[78]0[0-9]{8}|80(?:25|29|33|44)[0-9]{7}|77[0-9]{9}|(?:86)?1[3-9][0-9]{9}|07[1-9][0-9]{8}|01[567][0-9]{8,9}|0[67][0-9]{8}|04[0-9]{8}|05[0-9]{9}")
-_REGIONS = ("CN", "DE", "FR", "GB", "IT", "NL", "UA", "TR", "AU", "PL", "AT", "CH", "BE", "SE", "JP", "KR", "IL", "IN", "BR", "TW", "IE", "ZA")
+_MOBILE = re.compile(
+    r"[78]9[0-9]{9}|8[78]0[0-9]{8}|80(?:25|29|33|44)[0-9]{7}|77[0-9]{9}|(?:86)?1[3-9][0-9]{9}|07[1-9][0-9]{8}"
+    r"|01[567][0-9]{8,9}|0[67][0-9]{8}|04[0-9]{8}|05[0-9]{9}"
+)
+_REGIONS = (
+    "CN",
+    "DE",
+    "FR",
+    "GB",
+    "IT",
+    "NL",
+    "UA",
+    "TR",
+    "AU",
+    "PL",
+    "AT",
+    "CH",
+    "BE",
+    "SE",
+    "JP",
+    "KR",
+    "IL",
+    "IN",
+    "BR",
+    "TW",
+    "IE",
+    "ZA",
+)
 
 
 def find_phones(folded: Folded) -> Iterator[Hit]:
@@ -142,14 +180,20 @@ def _is_valid_somewhere(number: str) -> bool:
     return False
 
 
-_CHINESE = re.compile(r"(?<![0-9a-z〇零幺一二三四五六七八九])(?:[幺一1][ \-]?[3-9三四五六七八九])(?:[ \-]?[〇零幺一二三四五六七八九0-9]){9}(?![0-9〇零幺一二三四五六七八九])")
+_CHINESE = re.compile(
+    r"(?<![0-9a-z〇零幺一二三四五六七八九])(?:[幺一1][ \-]?[3-9三四五六七八九])(?:[ \-]?[〇零幺一二三四五六七八九0-9]){9}(?![0-9〇零幺一二三四五六七八九])"
+)
 _WORD_DIGITS = "zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple"
 _ENGLISH = re.compile(rf"(?<![a-z])(?:{_WORD_DIGITS})(?:[\s,\-]{{1,2}}(?:{_WORD_DIGITS})){{6,13}}(?![a-z])")
 _RU_DIGITS = (
-    "ноль|один|два|три|четыре|пять|шесть|семь|восемь|девять|десять|\\w+надцать|двадцать|тридцать|сорок|\\w+десят|девяносто|сто|двести"
+    "ноль|один|два|три|четыре|пять|шесть|семь|восемь|девять|десять|\\w+надцать|двадцать|тридцать|сорок|\\w+де"
+    "сят|девяносто|сто|двести"
     "|триста|четыреста|\\w+сот"
 )
-_RUSSIAN = re.compile(rf"(?<![а-я])(?:плюс\s)?(?:восемь|семь)[\s,\-]{{1,2}}девятьсот(?:[\s,\-]{{1,2}}(?:{_RU_DIGITS})(?![а-я])){{4,12}}")
+_RUSSIAN = re.compile(
+    rf"(?<![а-я])(?:плюс\s)?(?:восемь|семь)[\s,\-]{{1,2}}девятьсот(?:[\s,\-]{{1,2}}(?:{_RU_DIGITS})(?![а-я])"
+    rf"){{4,12}}"
+)
 
 
 def _spoken(folded: Folded) -> Iterator[Hit]:

@@ -33,4 +33,9 @@ def find_repeats(folded: Folded, hits: Sequence[Hit]) -> Iterator[Hit]:
 
 def _continues(text: str, position: int, edge: str) -> bool:
     """Whether the character at a position belongs to the same word as the edge of the value beside it."""
-    return 0 <= position < len(text) and edge.isalnum() and text[position].isalnum() and text[position].isascii() == edge.isascii()
+    return (
+        0 <= position < len(text)
+        and edge.isalnum()
+        and text[position].isalnum()
+        and text[position].isascii() == edge.isascii()
+    )

@@ -35,25 +35,29 @@ _PLACEHOLDER = re.compile(r"\[[a-z]+(?: [a-z]+)?\]")
 _UNITS = (
     "st|nd|rd|th|k|kk|m|b|s|h|x|d|g|gb|mb|kb|tb|gib|mib|kg|km|cm|mm|ml|ms|px|pt|fps|hz|khz|mhz|ghz|kwh|w|kw|v|a|ah|mah"
     "|am|pm|min|mins|sec|secs|hr|hrs|hours|days|yrs|years|yo|usd|eur|rub|uah|kzt|btc|eth|bit|nm|inch|in|ft|lbs|oz|mph"
-    "|й|я|е|го|му|ый|ой|ая|ое|ти|ми|х|к|р|руб|рублей|кк|тыс|млн|ч|час|часов|мин|минут|сек|лет|год|года|г|кг|км|м|см|мм|мл|л"
+    "|й|я|е|го|му|ый|ой|ая|ое|ти|ми|х|к|р|руб|рублей|кк|тыс|млн|ч|час|часов|мин|минут|сек|лет|год|года|г|кг|к"
+    "м|м|см|мм|мл|л"
     "|гб|мб|тб|шт|раз|раза|этаж|чел|дней|дня|гр|в|d|р-н|uhr|fois|seitenkosten"
 )
 _NO_SECRET = re.compile(
     r"""(?xi)
-    .*://.* | www\..* | [a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|ru|cn|io|de|fr|uk|eu|me|app|dev|gov|edu|info|tv|ua|by|kz|рф)(?:/.*)?
+    .*://.* | www\..* | [a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|ru|cn|io|de|fr|uk|eu|me|app|dev|gov|edu|info
+    |tv|ua|by|kz|рф)(?:/.*)?
     | [^@\s]*@[^@\s/:]+\.[a-z]{2,}(?:[:/].*)?               # an e-mail address, the end of a link
     | \#\d+                                               # numbers of tickets
     | [~+-]?[$€£¥₽№]?\d[\d.,:/-]*(?:UNITS|[%°$€£¥₽+x])?      # amounts, times, dates, versions, ratios, ordinals
     | [a-z]{0,3}\.?\d+(?:\.\d+)+\S{0,8}                      # v1.2.3-rc1
     | \d{1,4}(?:x|х|\*)\d{1,4} | \d{1,2}:\d{2}\S{0,3}
     | \d(?:fa|d|g|in\d) | 1password | [cf]\+\+\d* | (?:he|ha|ах|ха|哈){3,}\w*
-    | .*\.(?:jpe?g|png|gif|pdf|docx?|xlsx?|pptx?|txt|zip|rar|7z|py|js|ts|c|h|cpp|rs|go|java|html?|css|json|ya?ml|md|csv|mp[34]|exe|apk)
+    | .*\.(?:jpe?g|png|gif|pdf|docx?|xlsx?|pptx?|txt|zip|rar|7z|py|js|ts|c|h|cpp|rs|go|java|html?|css|json|ya?ml
+    |md|csv|mp[34]|exe|apk)
     """.replace("UNITS", _UNITS)
 )
 _MODEL = re.compile(
     r"""(?xi) [@\#][^\W\d]\w* |                             # handles, hashtags
     (?:iphone|ipad|ipod|galaxy|windows|win|macos|macbook|mac|ios|android|ubuntu|debian|office|outlook|excel|word|ps|xbox
-        |switch|gta|fifa|cod|pixel|redmi|mi|poco|note|nexus|oneplus|huawei|honor|rtx|gtx|rx|ryzen|core|i|intel|usb|hdmi|mp
+        |switch|gta|fifa|cod|pixel|redmi|mi|poco|note|nexus|oneplus|huawei|honor|rtx|gtx|rx|ryzen|core|i|intel
+        |usb|hdmi|mp
         |h|x|web|http|https|ipv|utf|sha|md|base|wpa|wep|wifi|wi-fi|vpn|tls|ssl|aes|rsa|covid|room|gate|level|chapter|ch
         |python|py|java|php|node|vue|angular|es|c|gpt|gpt-|llama|gemma|qwen|claude|a|b|k|q|o|u|s|e|f|g|m|n|p|t|v|w|z
         |айфон|айпад|виндовс|винда|уровень|серия|канал|тв)-?\d{1,4}(?:k|s|e|g|c|b|h|ti|xl|pro|max|plus|mini|x|про|макс)?
@@ -73,13 +77,19 @@ def trim(text: str, start: int, end: int) -> tuple[int, int]:
 
     A "!" at the end stays where the value has digits or signs of its own: passwords often end so.
     """
-    while start < end and text[start] in _AROUND and (text[start] not in _OPENS or text.find(_OPENS[text[start]], start, start + 66) > 0):
+    while (
+        start < end
+        and text[start] in _AROUND
+        and (text[start] not in _OPENS or text.find(_OPENS[text[start]], start, start + 66) > 0)
+    ):
         start += 1
     while start < end:
         last = text[end - 1]
-        if last in _BEHIND or (last in _AROUND and not (last in _CLOSES and _CLOSES[last] in text[start:end])):
-            end -= 1
-        elif last == "!" and (text[start:end].rstrip("!").isalpha() or text[start:end].endswith("!!!")):
+        if (
+            last in _BEHIND
+            or (last in _AROUND and not (last in _CLOSES and _CLOSES[last] in text[start:end]))
+            or (last == "!" and (text[start:end].rstrip("!").isalpha() or text[start:end].endswith("!!!")))
+        ):
             end -= 1
         elif last in "*_~" and text[start] == last and end - start > 2:
             start, end = start + 1, end - 1
@@ -106,7 +116,7 @@ def shape(value: str, named: bool = False) -> Shape:
         return Shape.DIGITS if digits and len(value) <= 12 and not signs - set("#*-. /") else Shape.NONE
     if digits:
         return Shape.SURE if _has_four_classes(value, signs) else Shape.STRONG
-    if signs - _LINKS_WORDS and not signs & set("()[]{}<>\"/|\\:;"):
+    if signs - _LINKS_WORDS and not signs & set('()[]{}<>"/|\\:;'):
         return Shape.STRONG
     return Shape.WORD if all(char.isalpha() or char in "-'’" for char in value.rstrip("!")) else Shape.NONE
 
@@ -132,9 +142,11 @@ def classes(value: str) -> int:
 
 
 _UNIT_AFTER = re.compile(
-    r"""(?x)\s?(?:[%°₽€$£¥] | (?:UNITS|characters?|chars?|letters?|digits?|lines?|times?|people|users?|files?|bugs?|errors?
+    r"""(?x)\s?(?:[%°₽€$£¥] | (?:UNITS|characters?|chars?|letters?|digits?|lines?|times?|people|users?|files?
+    |bugs?|errors?
     |dollars?|euros?|bucks|minutes?|seconds?|months?|weeks?|pages?|steps?|miles|words?|items?|points?|percent
-    |строк\w*|символ\w*|знак\w*|букв\w*|цифр\w*|человек\w*|баг\w*|файл\w*|ошиб\w*|секунд\w*|минут\w*|дн\w+|недел\w*|месяц\w*
+    |строк\w*|символ\w*|знак\w*|букв\w*|цифр\w*|человек\w*|баг\w*|файл\w*|ошиб\w*|секунд\w*|минут\w*|дн\w+
+    |недел\w*|месяц\w*
     |страниц\w*|рубл\w*|долл\w*|евро|балл\w*|процент\w*|штук\w*|строч\w*|слов\w*|метр\w*|километр\w*)(?![^\W\d_])
     | [位分秒时天个次块元年月日人米度行条岁页万千折名件斤张本] | 小时 | 号(?!码) )""".replace("UNITS", _UNITS)
 )

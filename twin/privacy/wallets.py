@@ -12,6 +12,7 @@ from functools import cache, partial
 
 from mnemonic import Mnemonic
 
+from twin.privacy.clues import word_set
 from twin.privacy.folding import Folded
 from twin.privacy.spans import Hit
 from twin.privacy.values import CJK
@@ -25,14 +26,19 @@ _L, _R = r"(?<![A-Za-z0-9_/=])", r"(?![A-Za-z0-9_])"
 _SHAPES = re.compile(
     rf"""(?x){_L}(?:
       0x[0-9a-fA-F]{{40}} | (?:bc1|tb1|ltc1)[ac-hj-np-z02-9]{{11,71}} | (?:BC1|LTC1)[AC-HJ-NP-Z02-9]{{11,71}}
-    | [13][{_B58}]{{25,34}} | T[{_B58}]{{33}} | [LM][{_B58}]{{33}} | D[5-9A-HJ-NP-U][{_B58}]{{32}} | [48][0-9AB][{_B58}]{{93}}(?:[{_B58}]{{11}})?
-    | (?:EQ|UQ|kQ|0Q)[A-Za-z0-9_\-]{{46}} | r[{_B58}]{{26,34}} | addr1[a-z0-9]{{50,100}} | (?:cosmos|osmo|bnb|terra|inj|sei|celestia|kava|axelar|stars|juno)1[a-z0-9]{{38,58}}
-    | (?:bitcoincash:)?[qp][a-z0-9]{{41}} | t[13][{_B58}]{{33}} | G[A-Z2-7]{{55}} | kaspa:[a-z0-9]{{60,64}} | 0:[0-9a-f]{{64}} | X[{_B58}]{{33}} | tz[1-4][{_B58}]{{33}} | 0x[0-9a-fA-F]{{64}}::[a-z]
+    | [13][{_B58}]{{25,34}} | T[{_B58}]{{33}} | [LM][{_B58}]{{33}} | D[5-9A-HJ-NP-U][{_B58}]{{32}}
+    | [48][0-9AB][{_B58}]{{93}}(?:[{_B58}]{{11}})?
+    | (?:EQ|UQ|kQ|0Q)[A-Za-z0-9_\-]{{46}} | r[{_B58}]{{26,34}} | addr1[a-z0-9]{{50,100}} | (?:cosmos|osmo|bnb
+    |terra|inj|sei|celestia|kava|axelar|stars|juno)1[a-z0-9]{{38,58}}
+    | (?:bitcoincash:)?[qp][a-z0-9]{{41}} | t[13][{_B58}]{{33}} | G[A-Z2-7]{{55}} | kaspa:[a-z0-9]{{60,64}}
+    | 0:[0-9a-f]{{64}} | X[{_B58}]{{33}} | tz[1-4][{_B58}]{{33}} | 0x[0-9a-fA-F]{{64}}::[a-z]
     ){_R}"""
 )
 _SOLANA = re.compile(rf"{_L}[{_B58}]{{32,44}}{_R}")
 _COIN = re.compile(
-    r"(?<![a-z])(?:sol|solana|phantom|wallet|address|addr|usdc|usdt|crypto|deposit|xrp|ripple|trx|tron|stellar|xlm|dash|tezos|polkadot|dot|near|algo|bch|zcash)(?![a-z])|солан|кошел|крипт|адрес|донат|钱包|地址|转|币"
+    r"(?<![a-z])(?:sol|solana|phantom|wallet|address|addr|usdc|usdt|crypto|deposit|xrp|ripple|trx|tron"
+    r"|stellar|xlm|dash|tezos|polkadot|dot|near|algo|bch|zcash)(?![a-z])|солан|кошел|крипт|адрес|донат|钱包|地址"
+    r"|转|币"
 )
 
 
@@ -41,7 +47,9 @@ def find_wallets(folded: Folded) -> Iterator[Hit]:
     text = folded.text
     for match in _SHAPES.finditer(text):
         value = match[0]
-        if value.startswith(("0x", "0:")) or (_is_mixed(value) or value.lower().startswith(("bc1", "ltc1", "tb1", "addr1"))):
+        if value.startswith(("0x", "0:")) or (
+            _is_mixed(value) or value.lower().startswith(("bc1", "ltc1", "tb1", "addr1"))
+        ):
             yield _wallet(*match.span(), rank=82)
     for match in _SOLANA.finditer(text):
         if _is_mixed(match[0]) and _base58_bytes(match[0]) == 32 and not _is_hash(folded, match.start()):
@@ -64,26 +72,42 @@ def _base58_bytes(value: str) -> int:
     return (number.bit_length() + 7) // 8 + len(value) - len(value.lstrip("1"))
 
 
-_LANGUAGES = ("english", "russian", "spanish", "french", "italian", "portuguese", "czech", "turkish", "korean", "japanese")
+_LANGUAGES = (
+    "english",
+    "russian",
+    "spanish",
+    "french",
+    "italian",
+    "portuguese",
+    "czech",
+    "turkish",
+    "korean",
+    "japanese",
+)
 _FEWEST = 11  # words in a row; a phrase has 12, 15, 18, 21 or 24, and one may be misspelled
 _DISTINCT = 8
 _SEED_WORD = re.compile(
-    r"(?<![a-z])(?:seeds?(?:[ -]?phrase)?|mnemonics?|(?:recovery|backup|secret|wallet)\s(?:phrase|words?|seed|key)|(?:12|24|twelve|twenty[ -]four)[ -]words?"
-    r"|frase\s(?:semilla|di recupero|de recuperaci[oó]n|seed)|phrase\sde\s(?:r[eé]cup[eé]ration|passe)|wiederherstellungs\w+|frase-semente)(?![a-z])"
-    r"|(?<![а-я])(?:сид(?:ка|ку|ки|[ -]?фраз\w*)?|мнемон\w+|фраз\w+\sвосстановлени\w+|(?:12|24)\sслов\w?|секретн\w+\s(?:фраз\w+|слов\w+)|бэкап\w*)(?![а-я])"
+    r"(?<![a-z])(?:seeds?(?:[ -]?phrase)?|mnemonics?|(?:recovery|backup|secret|wallet)\s(?:phrase|words?|seed"
+    r"|key)|(?:12|24|twelve|twenty[ -]four)[ -]words?"
+    r"|frase\s(?:semilla|di recupero|de recuperaci[oó]n|seed)|phrase\sde\s(?:r[eé]cup[eé]ration|passe)"
+    r"|wiederherstellungs\w+|frase-semente)(?![a-z])"
+    r"|(?<![а-я])(?:сид(?:ка|ку|ки|[ -]?фраз\w*)?|мнемон\w+|фраз\w+\sвосстановлени\w+|(?:12|24)\sслов\w?"
+    r"|секретн\w+\s(?:фраз\w+|слов\w+)|бэкап\w*)(?![а-я])"
     r"|助记词|助記詞|恢复短语|恢复词|种子词|备份词|备份短语|记忆词"
 )
 _WORDS = re.compile(r"(?:[^\W\d_][\u0300-\u036f\u3099\u309a]*)+")
 _COUNTS = (12, 15, 18, 21, 24)
-_INTRODUCES = frozenset("seed phrase secret word key wallet backup recovery mnemonic recipe".split())
+_INTRODUCES = word_set("seed phrase secret word key wallet backup recovery mnemonic recipe")
 _FIRST = re.compile(r"(?:^|[^0-9])1[.):\-]")
 _CJK_WORDS = re.compile(rf"(?<![{CJK}])[{CJK}](?:[ \n,，、]{{1,2}}[{CJK}]){{{_FEWEST - 1},23}}(?![{CJK}])")
 _CJK_TIGHT = re.compile(r"[\u4e00-\u9fff]{12,24}")
 _BETWEEN = re.compile(r"[\s,;|/\-]{1,4}(?:\(?\d{1,2}[.):\-]?\s{0,2})?|[\s,;.]{0,3}\(?\d{1,2}[.):\-]\s{0,2}")
 # Words of the English list that prose is made of: a drawn phrase has hardly two of them.
-_PROSE = frozenset(
-    "about all any that they will like make this you just sure what there only more over when then very people thing try can good much know want need say tell have keep help give "
-    "look own same other great time day way year life love use into under off such each every too also even always once maybe really enough quite kind".split()
+_PROSE = word_set(
+    "about all any that they will like make this you just sure what there only more over when then very "
+    "people thing try can good much know want need say tell have keep help give "
+    "look own same other great time day way year life love use into under off such each every too also even "
+    "always once maybe really enough quite kind"
 )
 _NUMBERING = re.compile(r"\(?\b1[.):\-]?\s{0,2}$")
 
@@ -91,7 +115,10 @@ _NUMBERING = re.compile(r"\(?\b1[.):\-]?\s{0,2}$")
 @cache
 def _lists() -> dict[str, frozenset[str]]:
     """The BIP 39 word lists by language, composed (NFC) and in lower case."""
-    return {name: frozenset(unicodedata.normalize("NFC", word).lower() for word in Mnemonic(name).wordlist) for name in _LANGUAGES}
+    return {
+        name: frozenset(unicodedata.normalize("NFC", word).lower() for word in Mnemonic(name).wordlist)
+        for name in _LANGUAGES
+    }
 
 
 @cache
@@ -171,8 +198,13 @@ def _run_hit(low: str, run: list[tuple[int, int]], told: int, fewest: int) -> It
     yield _seed(start - len(numbering[0]) if numbering else start, run[-1][1], rank=90)
 
 
-_LISTED = re.compile(r"[\s:=\-是\"']{0,6}(?P<words>(?:\(?\d{0,2}[.):]?\s{0,2}[a-z]{3,10}[\s,;.\-]{1,3}){11,32}[a-z]{3,10}(?![a-z])|(?:\(?\d{0,2}[.):]?\s{0,2}[а-я]{3,12}[\s,;.\-]{1,3}){11,32}[а-я]{3,12}(?![а-я]))")
-_GRAMMAR = frozenset("the and for you that with this have was are not but what all your from они что это как для так все его она".split())
+_LISTED = re.compile(
+    r"[\s:=\-是\"']{0,6}(?P<words>(?:\(?\d{0,2}[.):]?\s{0,2}[a-z]{3,10}[\s,;.\-]{1,3}){11,32}[a-z]{3,10}(?!"
+    r"[a-z])|(?:\(?\d{0,2}[.):]?\s{0,2}[а-я]{3,12}[\s,;.\-]{1,3}){11,32}[а-я]{3,12}(?![а-я]))"
+)
+_GRAMMAR = word_set(
+    "the and for you that with this have was are not but what all your from они что это как для так все его она"
+)
 
 
 def _told(folded: Folded, at: int) -> Iterator[Hit]:

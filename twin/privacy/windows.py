@@ -7,79 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
-from twin.privacy.clues import any_of
 from twin.privacy.detect import find
-from twin.privacy.spans import Label, Span
+from twin.privacy.questions import CLUES, Topic, is_asking, topics_of
+from twin.privacy.spans import Span
 from twin.privacy.values import CJK
 from twin.privacy.vocabulary import NO_ANSWER
 from twin.privacy.wallets import is_mnemonic
 
 _ANSWERS = 4  # messages after a question in which its answer is looked for
 _LONGEST_ANSWER = 200  # characters
-_SHORT_QUESTION = 80  # characters; a word alone answers no longer one
 _LONGEST_PIECE = 4096  # Telegram's limit for a message, characters
 _MOST_PIECES = 24
 
 
-@dataclass(frozen=True, slots=True)
-class _Topic:
-    """Something that people ask for.
-
-    Attributes:
-        asked: finds the word for it in lower case.
-        prompts: the question as a rule for single messages reads it, before an answer in English, Russian, Chinese.
-        labels: what an answer may be.
-    """
-
-    asked: re.Pattern[str]
-    prompts: tuple[str, str, str]
-    labels: frozenset[Label]
-
-
-def _topic(pattern: str, english: str, russian: str, chinese: str, *labels: Label) -> _Topic:
-    return _Topic(re.compile(pattern), (f"{english}: ", f"{russian}: ", f"{chinese}："), frozenset(labels))
-
-
-_TOPICS = (
-    _topic(
-        r"pa?s{1,3}[ -]?w[o0]?r?d|passw|(?<![a-z])(?:pwd?|pass(?:code|phrase)|mdp|contraseña|clave|senha|passwort|kennwort)(?![a-z])|(?:wi-?fi|netflix|the|ur|your|my)\spass(?=\s?[?:]|$)|^pass\s?\?|(?<![a-z])wi-?fi\s?(?:[?:]|$)|парол|пасс(?:ик|\s?\?|$)|пасв[оа]рд|кодов\w+ слов|вай-?фа[йяюе]\s?(?:[?:]|$)|密码|密碼|口令|wifi\s?(?:[?？:：]|$)",
-        "password", "пароль", "密码", "PASSWORD",
-    ),
-    _topic(
-        r"(?<![a-z])(?:pin|puk|combo|combination)(?![a-z])|(?:door|gate|alarm|entry|lock|safe|building|garage|unlock)\s?code|пин(?:-?код)?(?![а-я])|код\w?\s(?:от|на|в|для)?\s?(?:домофон|подъезд|двер|калитк|сейф|замк|ворот)|домофон|门禁|开门|门锁|门密码",
-        "door code", "код от двери", "门禁密码", "PASSWORD",
-    ),
-    _topic(r"(?<![a-z])(?:code|otp|sms|2fa)(?![a-z])|(?<![а-я])(?:код|смс\w*)(?![а-я])|验证码|校验码|动态码|短信", "verification code", "код из смс", "验证码", "OTP"),
-    _topic(r"(?<![a-z])(?:phone|number|cell|mobile|digits|whatsapp|tel)(?![a-z])|номер|телефон|(?<![а-я])тел(?![а-я])|мобильн|手机|电话|号码|微信", "my phone number", "мой номер телефона", "手机号", "PHONE"),
-    _topic(r"e-?mail|gmail|(?<![a-z])mail(?![a-z])|почт|мыл[оа]|имейл|邮箱|邮件", "email", "почта", "邮箱", "EMAIL"),
-    _topic(r"(?<![a-z])(?:cards?|visa|cvv|cvc)(?![a-z])|карт[аыуе]|цвв|卡号|银行卡|安全码", "card number", "номер карты", "银行卡号", "CARD"),
-    _topic(r"cvv|cvc|цвв|security code|安全码|три цифры|3 цифры", "cvv", "cvv", "安全码", "CARD"),
-    _topic(r"iban|ибан|account|sort code|routing|сч[её]т|реквизит|账号|账户|帐号|户口", "iban account number", "номер счета", "银行账号", "IBAN", "CARD"),
-    _topic(r"address|addy|where (?:do|d) (?:you|u|ya) live|where should (?:i|we) (?:come|send|ship|deliver|go|meet|drop)|адрес|где (?:ты )?жив[её]шь|куда (?:ехать|подъехать|приезжать|везти)|地址|住哪|寄哪|寄到哪", "my address", "мой адрес", "地址", "ADDRESS"),
-    _topic(r"passport|ssn|social|licen[cs]e|national insurance|tax id|паспорт|снилс|(?<![а-я])инн(?![а-я])|права|полис|身份证|护照|证件", "passport number", "паспорт", "身份证号", "ID"),
-    _topic(r"api|token|(?<![a-z])key(?![a-z])|secret|токен|ключ|апи|密钥|令牌", "api key", "токен", "密钥", "API_KEY", "PRIVATE_KEY"),
-    _topic(r"wallet|btc|eth|usdt|crypto|кошел|крипт|битк|钱包", "wallet address", "адрес кошелька", "钱包地址", "CRYPTO"),
-    _topic(r"seed|mnemonic|recovery (?:phrase|words)|backup words|сид|мнемон|助记词", "seed phrase", "сид фраза", "助记词", "SEED"),
-    _topic(r"(?<![a-z])ip(?![a-z])|server|host|айпи|сервер|服务器", "server ip", "айпи сервера", "服务器ip", "IP"),
-)  # fmt: skip
-# What any topic's word holds: a message without one asks for nothing.
-_CLUES = any_of((
-    "pass", "pw", "wifi", "wi-fi", "mdp", "contra", "clave", "senha", "kennw", "word", "pin", "puk", "comb", "code", "otp", "sms", "2fa", "phone", "number", "cell", "mobile", "digits", "whats",
-    "tel", "mail", "card", "visa", "cvv", "cvc", "iban", "acc", "sort", "rout", "add", "where", "ssn", "social", "licen", "insur", "tax", "api", "token", "key", "secret", "wallet", "btc", "eth", "usdt",
-    "crypto", "seed", "mnem", "recov", "backup", "ip", "server", "host", "парол", "пасс", "пасв", "кодов", "вай", "пин", "код", "домоф", "смс", "номер", "тел", "мобил", "почт", "мыл", "имейл", "карт", "цвв",
-    "ибан", "сч", "рекв", "адрес", "где", "куда", "паспорт", "снилс", "инн", "права", "полис", "токен", "ключ", "апи", "кошел", "крипт", "битк", "сид", "мнем", "айпи", "сервер", "цифр",
-    "密", "口令", "门", "验证", "校验", "动态", "短信", "手机", "电话", "号", "微信", "邮", "卡", "安全码", "账", "帐", "户", "地址", "哪", "证", "护照", "令牌", "钱包", "助记", "服务器",
-))  # fmt: skip
-_ASKING = re.compile(
-    r"[?？:：]\s*$|\?|？|(?<![a-z])(?:what|whats|what's|which|send|give|gimme|tell|text|need|got|have|drop|share|remind|can i|could you|wheres|where|here|here's|heres|sending|sec|ill send|i'll send|is it)(?![a-z])"
-    r"|скинь|кинь|дай|пришли|напиши|напомни|подскажи|скажи|какой|каков|какая|какие|где|куда|нужен|нужна|нужно|вот|сейчас скину|щас|ща|лови|держи|продиктуй|отправь|сбрось|многим|что за"
-    r"|多少|发|给我|告诉|什么|哪|说一下|是啥|报一下|来一个|求"
-)
-_TELEPHONE = re.compile(r"phone|cell|mobile|digits|whatsapp|телефон|(?<![а-я])тел(?![а-я])|мобил|手机|电话|微信")
 _IT_WAS = re.compile(
-    r"^\W{0,3}(?:(?:that'?s|thats|this is|its|it's|that is|that was|is|\^+|↑+|это|вот это|вот|то|был|was|这是|这个是|这就是|是)\s?){1,2}(?:the |my |our |мой |наш |我的?)?"
+    r"^\W{0,3}(?:(?:that'?s|thats|this is|its|it's|that is|that was|is|\^+|↑+|это|вот это|вот|то|был|was|这是"
+    r"|这个是|这就是|是)\s?){1,2}(?:the |my |our |мой |наш |我的?)?"
 )
 
 
@@ -99,7 +43,7 @@ def find_window(texts: Sequence[str]) -> list[list[Span]]:
     window = _Window(texts)
     window.join_pieces(_TORN)
     for place, low in enumerate(window.low):
-        if _CLUES.search(low):
+        if CLUES.search(low):
             window.look_for_answers(place)
             window.look_back(place)
     window.join_pieces(_LISTED)
@@ -120,18 +64,15 @@ class _Window:
         if not following:
             return
         low = self.low[place][-300:]
-        asking = (bool(_ASKING.search(low)) or len(low.split()) <= 4) and len(low) <= _SHORT_QUESTION
-        topics = [topic for topic in _TOPICS if topic.asked.search(low)]
-        if len(topics) > 1 and not _TELEPHONE.search(low):  # "card number" asks for no telephone
-            topics = [topic for topic in topics if "PHONE" not in topic.labels]
-        for topic in topics:
+        asking = is_asking(low)
+        for topic in topics_of(low):
             if any(span.label in topic.labels for span in self.spans[place]):
                 continue  # it was told along with the question
             for distance, later in enumerate(following, start=1):
                 if self._answer(topic, later, asking, distance):
                     break
 
-    def _answer(self, topic: _Topic, place: int, asking: bool, distance: int) -> bool:
+    def _answer(self, topic: Topic, place: int, asking: bool, distance: int) -> bool:
         """Read one message as the answer to a question on a topic; whether it was one."""
         text = self.texts[place]
         stripped = text.strip()
@@ -166,9 +107,8 @@ class _Window:
         before = self.texts[place - 1].strip()
         if not before or " " in before or before.isalpha():
             return
-        for topic in _TOPICS:
-            if topic.asked.search(low):
-                self._answer(topic, place - 1, True, 1)
+        for topic in topics_of(low):
+            self._answer(topic, place - 1, True, 1)
 
     def join_pieces(self, pieces: tuple[tuple[_IsPiece, str], ...]) -> None:
         """Find values that go on in the next message: digits, the halves of an address or of a key, mnemonic words."""
@@ -228,12 +168,22 @@ _DIGITS = re.compile(r"[\s+()\d.\-/]{2,40}")
 _ENDS_IN_DIGITS = re.compile(r"\+?\d[\d ()\-]{0,24}\s*$")
 _TOKEN = re.compile(r"\S{12,4096}")
 _MAIL_HEAD = re.compile(r"(?:^|\s)[\w.+\-]{2,64}@?\s*$", re.ASCII)
-_MAIL_TAIL = re.compile(r"\s*(?:@(?:[\w\-]+\.){1,3}(?:com|ru|org|net|edu|de|cn|uk|io|me|fr|ua|kz|by|co|it|es|pl|ch|at|nl|eu|us|ca|au|jp|info|dev|pro)|[\w\-]+\.(?:com|ru|org|net|de|cn|uk|io|me|fr|ua|kz|by|co))\s*", re.ASCII)
+_MAIL_TAIL = re.compile(
+    r"\s*(?:@(?:[\w\-]+\.){1,3}(?:com|ru|org|net|edu|de|cn|uk|io|me|fr|ua|kz|by|co|it|es|pl|ch|at|nl|eu|us|ca"
+    r"|au|jp|info|dev|pro)|[\w\-]+\.(?:com|ru|org|net|de|cn|uk|io|me|fr|ua|kz|by|co))\s*",
+    re.ASCII,
+)
 _HOUSE = re.compile(
-    r"\s*(?:(?:д|дом|кв|квартира|корп|корпус|к|подъезд|под|этаж|эт|домофон|оф|офис)\.?\s?[0-9]|(?:apt|flat|unit|suite|#|apartment|floor)\.?\s?[0-9a-z]|[0-9]{1,4}[а-яa-z]?(?:\s?[/\-]\s?[0-9]{1,4})?\s*$|[0-9]{5,6}\s|[0-9]{1,4}\s?(?:号|栋|楼|单元|室))",
+    r"\s*(?:(?:д|дом|кв|квартира|корп|корпус|к|подъезд|под|этаж|эт|домофон|оф|офис)\.?\s?[0-9]|(?:apt|flat"
+    r"|unit|suite|#|apartment|floor)\.?\s?[0-9a-z]|[0-9]{1,4}[а-яa-z]?(?:\s?[/\-]\s?[0-9]{1,4})?\s*$"
+    r"|[0-9]{5,6}\s|[0-9]{1,4}\s?(?:号|栋|楼|单元|室))",
     re.I,
 )
-_STREET = re.compile(r"(?:(?<![а-я])(?:ул|улица|пр-т|проспект|просп|пер|переулок|наб|шоссе|бульвар|б-р)(?![а-я])|[路街道巷弄区]\s*$|小区\s*$)|(?<![a-z])(?:street|st|road|rd|ave|avenue|lane)(?![a-z])", re.I)
+_STREET = re.compile(
+    r"(?:(?<![а-я])(?:ул|улица|пр-т|проспект|просп|пер|переулок|наб|шоссе|бульвар|б-р)(?![а-я])|[路街道巷弄区]\s*$"
+    r"|小区\s*$)|(?<![a-z])(?:street|st|road|rd|ave|avenue|lane)(?![a-z])",
+    re.I,
+)
 _KEY_LINE = re.compile(r"[A-Za-z0-9+/=]{8,80}|-----END [A-Z ]{3,40}-----")
 
 
@@ -281,7 +231,9 @@ def _key_goes_on(texts: Sequence[str], spans: Sequence[Sequence[Span]], first: i
     if place != first + 1 or not _TOKEN.fullmatch(texts[place].strip()):
         return False
     last = texts[first].rsplit(maxsplit=1)[-1:] or [""]
-    return len(last[0]) >= 12 and texts[first] == texts[first].rstrip() and any(map(str.isdecimal, last[0] + texts[place]))
+    return (
+        len(last[0]) >= 12 and texts[first] == texts[first].rstrip() and any(map(str.isdecimal, last[0] + texts[place]))
+    )
 
 
 def _words_go_on(texts: Sequence[str], spans: Sequence[Sequence[Span]], first: int, place: int) -> bool:
