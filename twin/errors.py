@@ -13,6 +13,7 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── AdapterError     an adapter is truncated, mismatched or unknown
     ├── TrainingError    training could not start or broke off
     ├── JobError         the job queue refused
+    ├── PrivacyError     what should be scrubbed cannot be read
     ├── TeacherError     a teacher's address does not answer, or may not be asked
     └── BotError         the Telegram bot cannot be started
 """
@@ -75,6 +76,10 @@ class TrainingError(TwinError):
 
 class JobError(TwinError):
     """The job queue refused."""
+
+
+class PrivacyError(TwinError):
+    """What should be scrubbed cannot be read."""
 
 
 class TeacherError(TwinError):

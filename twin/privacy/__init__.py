@@ -1,4 +1,4 @@
-"""What nobody should learn by heart: finds secrets in messages, replaces them, and previews them without giving them away.
+"""What nobody should learn by heart: secrets in messages, found, replaced, and shown without being given away.
 
 Knows nothing of storage, training or chats: text goes in, spans come out.
 """

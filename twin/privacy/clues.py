@@ -18,7 +18,7 @@ def word_set(*lines: str) -> frozenset[str]:
 def any_of(words: Iterable[str]) -> re.Pattern[str]:
     """A pattern that finds any of the words, with shared beginnings matched once.
 
-    A tree of alternatives decides at each character by its first letters; over two to four times as fast as a flat list.
+    A tree of alternatives decides at each character by its first letters; two to four times as fast as a flat list.
     """
     tree: dict[str, Any] = {}
     for word in words:

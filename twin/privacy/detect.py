@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 
 from twin.privacy.clues import any_of, word_set
 from twin.privacy.codes import find_codes
+from twin.privacy.credentials import find_bare, find_pairs, find_spelled, find_typed_in
 from twin.privacy.emails import find_emails
 from twin.privacy.folding import Folded, fold
 from twin.privacy.ids import find_ids, find_snils
 from twin.privacy.keys import find_api_keys, find_private_keys
 from twin.privacy.money import find_accounts, find_cards
 from twin.privacy.network import find_addresses_of_machines, find_secrets_in_links
-from twin.privacy.passwords import find_bare, find_pairs, find_passwords, find_spelled, find_typed_in
+from twin.privacy.passwords import find_passwords
 from twin.privacy.phones import find_phones
 from twin.privacy.places import find_western_addresses
 from twin.privacy.places_chinese import find_chinese_addresses

@@ -119,7 +119,7 @@ _MAIL_WORD = re.compile(r"mail|почт|мыл|邮|reach|write|contact|adres|add
 
 
 def _looks_like_name(local: str, before: str) -> bool:
-    """Whether the word before a plain "at" is no word of the sentence: "john.doe at example.org", not "met at example.org"."""
+    """Whether the word before a plain "at" is a name: "john.doe at example.org", not "met at example.org"."""
     return bool(re.search(r"[0-9._+\-]", local) or _MAIL_WORD.search(before))
 
 

@@ -26,7 +26,7 @@ _hit = partial(Hit, label="ID")
 
 
 def _chinese(number: str) -> bool:
-    """GB 11643 check digit. Only that: `stdnum.cn.ric` also wants the birthplace listed, which real people's is not always."""
+    """The check digit of GB 11643; `stdnum.cn.ric` wants the birthplace listed too, and some people's is not."""
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
     return "10x98765432"[sum(int(d) * w for d, w in zip(number, weights, strict=False)) % 11] == number[17].lower()
 
@@ -120,7 +120,8 @@ _DOCUMENT = re.compile(
       | военн\w+\sбилет\w* | внж | рвп | айди\sкарт\w+ | id-?карт\w+ | карт\w+\sгражданина
       | ідентифікаційн\w+ )(?![а-я])
     | (?<![а-яіїєґ])(?:іпн|рнокпп|єдрпоу)(?![а-яіїєґ]) | егн | αμκα | αφμ | 주민(?:등록)?번호 | マイナンバー
-    | 身份证 | 身份證 | 身分證 | 身分证 | 证件 | 證件 | 护照 | 護照 | 通行证 | 通行證 | 台胞证 | 回乡证 | 军官证 | 驾照 | 驾驶证 | 行驶证 | 社保 | 医保 | 居住证
+    | 身份证 | 身份證 | 身分證 | 身分证 | 证件 | 證件 | 护照 | 護照 | 通行证 | 通行證 | 台胞证
+    | 回乡证 | 军官证 | 驾照 | 驾驶证 | 行驶证 | 社保 | 医保 | 居住证
     | 学生证号 | 社会保障 | 户口本号?
     """
 )

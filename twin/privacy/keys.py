@@ -19,7 +19,7 @@ _W = r"[A-Za-z0-9_\-]"
 # Prefixes as the makers document them for secret scanning (the lists of GitHub, gitleaks and the makers' own pages).
 _PREFIXED = re.compile(
     rf"""(?x)(?<![A-Za-z0-9_\-/+.])(?:
-      sk-(?:proj-|svcacct-|admin-|ant-(?:api|admin|oat)[0-9]{{2}}-|or-v1-       # OpenAI, Anthropic, OpenRouter, DeepSeek
+      sk-(?:proj-|svcacct-|admin-|ant-(?:api|admin|oat)[0-9]{{2}}-|or-v1-  # OpenAI, Anthropic, OpenRouter
       |lf-)?{_W}{{20,220}}
     | gh[pousr]_[A-Za-z0-9]{{30,255}} | github_pat_[A-Za-z0-9_]{{40,255}} | gl(?:pat|dt|ft|rt|cbt|ptt|soat|oas
     |agent|imt)-{_W}{{16,300}}
@@ -119,13 +119,13 @@ def _looks_random(value: str) -> bool:
     changes = len(re.findall(r"[a-z][A-Z]|[A-Z][a-z]|[a-zA-Z][0-9]|[0-9][a-zA-Z]", value))
     if letters < 2 or (digits < 2 and changes < (4 if digits else 6)):
         return False
-    longest = max(map(len, re.findall(r"[a-z]+|[A-Z]+|[^a-zA-Z]+", value)))
+    longest = max(len(run) for run in re.findall(r"[a-z]+|[A-Z]+|[^a-zA-Z]+", value))
     return longest <= max(10, len(value) // 3) or digits >= len(value) // 5
 
 
 def _in_words(value: str) -> bool:
     """Something like "sk-learn-based-pipeline-for-2023" or "live_in_a_yellow_house": words with dashes between."""
-    parts = re.split(r"[-_.]", value)
+    parts: list[str] = re.split(r"[-_.]", value)
     return sum(part.isalpha() and part.islower() and len(part) > 1 for part in parts) >= max(3, len(parts) - 2)
 
 

@@ -1,4 +1,4 @@
-"""Cards and bank accounts: Luhn and the card networks' prefixes, IBANs by their registry, national account numbers by context.
+"""Cards and bank accounts: Luhn and the networks' prefixes, the registry of IBANs, national numbers by context.
 
 Knows nothing of amounts.
 """
@@ -20,7 +20,8 @@ _account = partial(Hit, label="IBAN")
 
 _RUN = re.compile(r"(?<![0-9a-z_])(?<![0-9][.,:/])[0-9]+(?:[ .\-]{1,2}[0-9]+)*(?![0-9])")
 _GROUP = re.compile(r"[0-9]+")
-# ISO/IEC 7812 prefixes and lengths of Visa, Mastercard, Mir, Amex, Discover, UnionPay, JCB, Diners, Maestro, Troy, Uzcard, Humo, RuPay.
+# ISO/IEC 7812 prefixes and lengths of Visa, Mastercard, Mir, Amex, Discover, UnionPay, JCB, Diners, Maestro,
+# Troy, Uzcard, Humo, RuPay.
 _NETWORKS = re.compile(
     r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]"
     r"|720)[0-9]{12}|220[0-4][0-9]{12,15}"
@@ -31,13 +32,15 @@ _NETWORKS = re.compile(
 _CARD_WORDS = re.compile(
     r"(?<![a-z])(?:cards?|visa|master ?card|mc|amex|debit|credit|maestro|unionpay|kreditkarte|carte|tarjeta"
     r"|carta|kart[aęy])(?![a-z])"
-    r"|карт[аеуыо]|сбер|тинь|тинек|альфа|втб|райф|озон банк|мир(?![а-я])|виза|卡号|卡號|银行卡|信用卡|储蓄卡|借记卡|这张"
+    r"|карт[аеуыо]|сбер|тинь|тинек|альфа|втб|райф|озон банк|мир(?![а-я])|виза|卡号|卡號|银行卡|信用卡|储蓄卡"
+    r"|借记卡|这张"
     r"|[建招农工中交浦]行|打到|打我|卡[:：]?\s?$|卡$"
 )
 _CVV = re.compile(
     r"(?:cvv2?|cvc2?|cvn2?|цвв|цвц|свв|свс|свк|(?:код|цифры|три цифры|3 цифры)\s(?:с\s)?(?:обратной стороны"
     r"|на обороте|сзади|с оборота|безопасности)(?:\sкарты)?"
-    r"|(?:security code|three digits|3 digits|code)(?:\s(?:is|on|at|the|of|my|card|back)){2,6}|安全码|后三位|背面三位|卡背后?)"
+    r"|(?:security code|three digits|3 digits|code)(?:\s(?:is|on|at|the|of|my|card|back)){2,6}|安全码|后三位"
+    r"|背面三位|卡背后?)"
     r"[\s:=\-(]{0,3}(?:(?:код|code|is|это|на карте|карты|number|是"
     r"|为)[\s:=\-]{0,2}){0,2}(?P<code>[0-9]{3,4})(?![0-9])(?!\s?(?:строк|руб|lines))"
 )
@@ -171,9 +174,11 @@ _NATIONAL = (
     ),
 )
 _CHINESE_BANK = re.compile(
-    r"银行|工行|农行|中行|建行|招行|交行|邮储|信用社|公司|对公|开户|汇|转账|招商|工商|建设|农业|民生|浦发|中信|光大|收款|账户|帳戶|户口"
+    r"银行|工行|农行|中行|建行|招行|交行|邮储|信用社|公司|对公|开户|汇|转账|招商|工商|建设|农业|民生|浦发"
+    r"|中信|光大|收款|账户|帳戶|户口"
 )
 _CHINESE_ACCOUNT = re.compile(
-    r"(?:账号|帐号|账户|帐户|帳號|帳戶|户口|收款账?号?|对公)(?:[:：是为\s]|号码|是:|号){0,4}(?P<number>[0-9](?:[ \-]?[0-9]){8,23})(?!"
+    r"(?:账号|帐号|账户|帐户|帳號|帳戶|户口|收款账?号?|对公)(?:[:：是为\s]|号码|是:"
+    r"|号){0,4}(?P<number>[0-9](?:[ \-]?[0-9]){8,23})(?!"
     r"[0-9])"
 )

@@ -31,7 +31,8 @@ _VERSION = re.compile(
         |python|node|nginx|postgres|mysql|redis|torch|cuda|nvidia|office|outlook|unity|unreal|blender|telegram)
       | верси\w+ | прошивк\w+ | релиз\w* | сборк\w+ | обнов\w+ | апдейт\w* | патч\w* | драйвер\w* | пункт\w*
       | п | пп | раздел\w* | глав\w+ | стать\w+ | ст | §
-      | 版本号? | 固件 | 升级 | 更新 | 章 | 节 | 条 | 系统 )[\s:./№#\-]{0,3}(?:(?:to|до|на|с|from|is|到|v|no|номер)[\s.]{1,2})?$
+      | 版本号? | 固件 | 升级 | 更新 | 章 | 节 | 条 | 系统
+    )[\s:./№#\-]{0,3}(?:(?:to|до|на|с|from|is|到|v|no|номер)[\s.]{1,2})?$
     """
 )
 _HOST = re.compile(
@@ -153,7 +154,7 @@ _INVITE = re.compile(
 
 
 def find_secrets_in_links(folded: Folded) -> Iterator[Hit]:
-    """The secret part of a link, never the whole: the password before "@", the value of a token, an invitation's code."""
+    """The secret part of a link, never the whole: the password before "@", a token, an invitation's code."""
     text = folded.text
     if "@" in text:
         for pattern, rank in ((_USERINFO, 95), (_USER_ONLY, 94), (_TOKEN_USER, 93), (_NO_SCHEME, 84)):
@@ -179,7 +180,7 @@ def find_secrets_in_links(folded: Folded) -> Iterator[Hit]:
 
 
 def _is_login(text: str, match: re.Match[str]) -> bool:
-    """Whether "user:secret@host" without a scheme is that, and not a word before an e-mail address ("mail:jo@example.com")."""
+    """Whether "user:secret@host" without a scheme is that, not a word and an e-mail address ("mail:jo@example.com")."""
     behind = re.match(r"[\w.\-]+(?P<tail>:[0-9]{2,5}|/)?", text[match.end() : match.end() + 260])
     numeric = bool(behind and re.match(r"[0-9.]+(?![a-z])", behind[0]))
     return match["user"].lower() in RESERVED_USERS or numeric or bool(behind and behind["tail"])

@@ -24,7 +24,8 @@ _REFERENCE = re.compile(
       | версия | отправлен\w+ | шк | штрихкод\w*
       | номер\s(?:заказ|трек|договор|рейс|брон|билет|заявк|поезд|дела|чек|накладн|отправлен|посылк)\w*
       | накладная | обращени\w+ | кодом
-      | 订单编?号? | 單號 | 单号 | 快递单?号? | 运单号? | 编号 | 流水号? | 学号 | 工号 | 群号? | qq群? | 编码 | 条码 | 货号 | 型号 | 序列号 | 票号 | 车次
+      | 订单编?号? | 單號 | 单号 | 快递单?号? | 运单号? | 编号 | 流水号? | 学号 | 工号 | 群号? | qq群? | 编码
+      | 条码 | 货号 | 型号 | 序列号 | 票号 | 车次
       | 房间号? | 时间戳 | 取件码 | 案号 | 合同号?
     )[\s:：\#№.\-(是为"']{0,5}(?:is\s|на\s)?[\#№]?$
     """
@@ -32,5 +33,5 @@ _REFERENCE = re.compile(
 
 
 def is_reference(before: str) -> bool:
-    """Whether the words right before a number (lower case) say that it names an order, a parcel, a chat and the like."""
+    """Whether the words right before a number (lower case) make it that of an order, a parcel, a chat and the like."""
     return bool(_REFERENCE.search(before))

@@ -181,7 +181,8 @@ def _is_valid_somewhere(number: str) -> bool:
 
 
 _CHINESE = re.compile(
-    r"(?<![0-9a-z〇零幺一二三四五六七八九])(?:[幺一1][ \-]?[3-9三四五六七八九])(?:[ \-]?[〇零幺一二三四五六七八九0-9]){9}(?![0-9〇零幺一二三四五六七八九])"
+    r"(?<![0-9a-z〇零幺一二三四五六七八九])(?:[幺一1][ \-]?[3-9三四五六七八九])(?:[ \-]?"
+    r"[〇零幺一二三四五六七八九0-9]){9}(?![0-9〇零幺一二三四五六七八九])"
 )
 _WORD_DIGITS = "zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple"
 _ENGLISH = re.compile(rf"(?<![a-z])(?:{_WORD_DIGITS})(?:[\s,\-]{{1,2}}(?:{_WORD_DIGITS})){{6,13}}(?![a-z])")

@@ -1,4 +1,4 @@
-"""Postal addresses of the western and middle European kinds: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish.
+"""Postal addresses as they are written in English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Czech.
 
 Knows nothing of Russian and Chinese addresses, which are built the other way round.
 """

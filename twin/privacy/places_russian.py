@@ -1,4 +1,4 @@
-"""Postal addresses as they are written in Russian (and in Ukrainian, Belarusian and Kazakh cities): kind of street, name, house, flat.
+"""Postal addresses as they are written in Russian and Ukrainian: kind of street, name, house, flat.
 
 Knows nothing of maps: a street need not exist.
 """
@@ -137,10 +137,10 @@ def find_russian_addresses(folded: Folded) -> Iterator[Hit]:
             found = True
             yield _hit(_begin(low, start), match.end(), rank=rank)
     for match in _BARE.finditer(low):
-        start = _bare_start(folded, match)
-        if start is not None:
+        street = _bare_start(folded, match)
+        if street is not None:
             found = True
-            yield _hit(_begin(low, start), match.end(), rank=64)
+            yield _hit(_begin(low, street), match.end(), rank=64)
     for match in _FLAT.finditer(low):
         found = True
         yield _hit(_begin(low, match.start()), match.end(), rank=63)
@@ -173,7 +173,7 @@ def _begin(low: str, start: int) -> int:
 
 
 def _bare_start(folded: Folded, match: re.Match[str]) -> int | None:
-    """Where a street without the word for one begins ("на Тверской 18к1", "Ленина 5 кв 12"); None when it is no street."""
+    """Where a street without the word for one begins ("на Тверской 18к1"); None when it is no street."""
     low = folded.low
     start = match.start() + _skipped(match["name"])
     words = low[start : match.end("name")].split()

@@ -64,7 +64,8 @@ KEYS = re.compile(
     | (?P<pin> (?<![a-z])(?:pin(?:[ -]?(?:codes?|numbers?|no))?|puk)(?![a-z]) | пин(?:[ -]?код\w{{0,2}}|а|у
     |ом)?(?![а-я]) | (?<![а-я])пук[ -]?код
         | pin码 | (?<![a-z])(?:unlock|screen|phone)\s(?:code|pin|pattern)(?![a-z])
-        | (?:支付|取款|解锁|锁屏|提款|交易|查询|开门|开机|手机|银行卡)(?:的)?(?:密码|密碼) | code\ssecret | codice\ssegreto )
+        | (?:支付|取款|解锁|锁屏|提款|交易|查询|开门|开机|手机|银行卡)(?:的)?(?:密码|密碼)
+        | code\ssecret | codice\ssegreto )
     | (?P<word>
         pa?s{{1,3}}[ -]?(?:w[o0]?r?[o0]?r?|[o0]wr?|[o0]r)d{{1,2}}s?(?![a-z]) | p@ssw[o0]rds?(?![a-z])
         | passwd(?![a-z]) | (?<![a-z])passwor?(?![a-z])

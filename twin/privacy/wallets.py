@@ -22,7 +22,7 @@ _seed = partial(Hit, label="SEED")
 
 _B58 = "1-9A-HJ-NP-Za-km-z"
 _L, _R = r"(?<![A-Za-z0-9_/=])", r"(?![A-Za-z0-9_])"
-# Shapes from the coins' address formats: base58check lengths, BIP 173 bech32, EIP-55 hex, TEP-2 (TON), CIP-19 (Cardano).
+# Shapes from the coins' address formats: base58check lengths, BIP 173 bech32, EIP-55 hex, TEP-2 (TON), CIP-19.
 _SHAPES = re.compile(
     rf"""(?x){_L}(?:
       0x[0-9a-fA-F]{{40}} | (?:bc1|tb1|ltc1)[ac-hj-np-z02-9]{{11,71}} | (?:BC1|LTC1)[AC-HJ-NP-Z02-9]{{11,71}}
@@ -208,7 +208,7 @@ _GRAMMAR = word_set(
 
 
 def _told(folded: Folded, at: int) -> Iterator[Hit]:
-    """After a word for it: twelve and more plain words of any list (Monero, SLIP-39), or Chinese signs without spaces."""
+    """After a word for it: twelve and more plain words of any list (Monero, SLIP-39), or Chinese without spaces."""
     low = folded.low
     listed = _LISTED.match(low, at)
     if listed:
