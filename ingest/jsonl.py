@@ -6,23 +6,26 @@ Knows nothing of the database. A line is
 
 with `date` as ISO 8601 (without a zone: as the owner's wishes say) or seconds since 1970. A line may also have `id` (a
 number that is the message's own within its chat), `chat_id` (the chat's own; positive ones are Telegram's user ids),
-`reply_to` (an `id`), `edited` (a date), `media`, `media_note`, `forwarded_from` and `via_bot`. Other keys are left out
-and counted. Who is a group's member and who is not cannot be told here: give private chats.
+`reply_to` (an `id`), `edited` (a date), `media`, `media_note`, `forwarded_from`, `via_bot`, and what our own exports
+tell: `sender_id`, `entities`, `reactions`, `first_text` and `deleted` (a date). Other keys are left out and counted.
+Who is a group's member and who is not cannot be told here: give private chats.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
+from ingest.desktop_message import DETAIL
 from ingest.identity import MessageNumbers, chat_number
 from ingest.places import Place
+from ingest.reactions import compact
 from ingest.source import Evidence, Format, Incoming, OnBytes, Owner, Skip, Tally, Wishes
 from ingest.zones import machine_zone, zone
 from twin.errors import IngestError
@@ -30,8 +33,9 @@ from twin.messages import Message
 
 KIND = "jsonl"
 NO_OBJECT = "no JSON object"
-_TEXTS = frozenset({"chat", "sender", "text", "media", "media_note", "forwarded_from", "via_bot"})
-_KEYS = _TEXTS | {"date", "edited", "is_owner", "id", "chat_id", "reply_to"}
+_TEXTS = frozenset({"chat", "sender", "text", "media", "media_note", "forwarded_from", "via_bot", "first_text"})
+_KEYS = _TEXTS | {"date", "edited", "deleted", "is_owner", "id", "chat_id", "reply_to", "sender_id"}
+_KEYS |= {"entities", "reactions"}
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 _MANY = 20  # so many kinds of keys are told apart
 _CHUNK = 5_000
@@ -138,16 +142,31 @@ class JsonLinesSource:
             chat_id=chat_id,
             message_id=message_id,
             sent_at=sent_at,
-            sender_id=None,
+            sender_id=_number(raw, "sender_id"),
             is_owner=raw["is_owner"],
             text=text,
             reply_to=_number(raw, "reply_to"),
             forwarded_from=texts["forwarded_from"],
             via_bot=texts["via_bot"],
-            edited_at=None if raw.get("edited") is None else self._time(raw["edited"], "edited"),
+            edited_at=self._time_or_none(raw, "edited"),
             media=media,
             media_note=texts["media_note"],
+            entities=self._detail(raw, "entities", _entities),
+            reactions=self._detail(raw, "reactions", _reactions),
+            first_text=texts["first_text"],
+            deleted_at=self._time_or_none(raw, "deleted"),
         )
+
+    def _detail(self, raw: dict[str, Any], key: str, read: Callable[[Any], str | None]) -> str | None:
+        """What is no reason to lose a message if it is of another shape; that is counted."""
+        try:
+            return None if raw.get(key) is None else read(raw[key])
+        except (TypeError, KeyError, UnicodeEncodeError):
+            self.tally.inexact[DETAIL] += 1
+            return None
+
+    def _time_or_none(self, raw: dict[str, Any], key: str) -> datetime | None:
+        return None if raw.get(key) is None else self._time(raw[key], key)
 
     def _text(self, raw: dict[str, Any], key: str) -> str | None:
         """A text that SQLite can hold; half a surrogate pair in it is replaced, and counted."""
@@ -209,6 +228,22 @@ def _number(raw: dict[str, Any], key: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
         raise _unusable(key)
     return value
+
+
+def _entities(value: Any) -> str | None:
+    """Telegram's formatting, written as the other readers write it."""
+    for entity in value:
+        if not isinstance(entity["type"], str) or not all(isinstance(each, str | int) for each in entity.values()):
+            raise TypeError
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text.encode()
+    return text if value else None
+
+
+def _reactions(value: Any) -> str | None:
+    text = compact((vote["emoji"] + "", bool(vote["by_owner"]), bool(vote["by_other"])) for vote in value)
+    (text or "").encode()
+    return text
 
 
 def _unusable(key: str) -> Skip:

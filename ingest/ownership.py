@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.places import Place
 from ingest.source import Evidence, Owner
@@ -54,7 +54,7 @@ def decide(files: Sequence[tuple[Place, Evidence]], claims: Claims) -> list[Owne
             named = _by_name(place, evidence.names, claims, by_name)
             owners.append(named if isinstance(named, IngestError) else _with_name(owner, *named))
         elif evidence.is_marked:
-            owners.append(_with_name(owner, None, "the file"))
+            owners.append(replace(_with_name(owner, None, "the file"), is_marked=True))
         else:
             owners.append(owner or _untold(place))
     return owners

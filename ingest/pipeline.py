@@ -169,7 +169,8 @@ def _settle(
     skipped_dialogs[EXCLUDED] += len(excluded)
     skipped[FORGOTTEN] += store.leave_out_forgotten()
     dialogs = staged_dialogs(store, names, languages)
-    if not any(dialog.owner_messages for dialog in dialogs) and strangers_staged(store):
+    is_own = source.owner.is_marked or any(dialog.owner_messages for dialog in dialogs)
+    if not is_own and strangers_staged(store):
         raise IngestError(
             f"No message is by the owner (user id {source.owner.id}, known from {source.owner.known_from})",
             "give your own Telegram user id with --owner-id, or export dialogs you wrote in",

@@ -29,12 +29,14 @@ class Owner:
         id: the Telegram user id; 0 when the chats are from elsewhere and nobody told it.
         known_from: where that was learnt ("--owner-id", "the export" ...).
         name: what the owner is called in the chats of a source that knows people by names only.
+        is_marked: whether each message tells by itself if it is the owner's; the id says only whose database it is.
     """
 
     id: int
     known_from: str
     is_asked_for: bool = False
     name: str | None = None
+    is_marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

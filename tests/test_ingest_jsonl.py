@@ -55,6 +55,37 @@ def test_a_line_may_tell_more(run_twin: Twin, tmp_path: Path, home: Settings) ->
     assert message.edited_at == datetime(2024, 5, 1, 19, 0, tzinfo=UTC)
 
 
+def test_what_our_own_exports_tell_is_read_back(run_twin: Twin, tmp_path: Path, home: Settings) -> None:
+    own = {
+        "sender_id": 5,
+        "entities": [{"type": "bold", "offset": 0, "length": 2}],
+        "reactions": [{"emoji": "👍", "by_owner": True, "by_other": False}],
+        "first_text": "before",
+        "deleted": "2024-05-02T00:00:00+00:00",
+        "edited": 1714590000,
+    }
+    run_twin("ingest", "jsonl", saved(tmp_path, {**LINE, **own}))
+    (message,) = stored(home)
+    assert (message.sender_id, message.first_text) == (5, "before")
+    assert message.entities == '[{"type":"bold","offset":0,"length":2}]'
+    assert message.reactions == '[{"emoji":"👍","by_owner":true,"by_other":false}]'
+    assert message.deleted_at == datetime(2024, 5, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"entities": value} for value in (5, "x", [5], ["x"], [{}], [{"type": 5}], [{"type": "bold", "x": [1]}])),
+        *({"reactions": value} for value in (5, ["x"], [{}], [{"emoji": 5, "by_owner": 1, "by_other": 1}])),
+    ],
+)
+def test_formatting_and_reactions_of_another_shape_are_dropped_and_counted(
+    run_twin: Twin, tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    told = json.loads(run_twin("ingest", "jsonl", saved(tmp_path, {**LINE, **odd}), "--json").out)
+    assert (told["added"], told["inexact"]) == (1, {"a detail of unknown shape left out": 1})
+
+
 def test_with_telegrams_numbers_a_line_and_an_exports_message_are_one_row(
     run_twin: Twin, tmp_path: Path, home: Settings
 ) -> None:

@@ -20,7 +20,7 @@ KINDS: dict[str, tuple[str, Callable[[int], bytes], Callable[[bytes], int] | Non
     "telegram": ("result.json", mutated.export, mutated.messages_in),
     "archive": ("a.zip", mutated.archive, None),
     "whatsapp": ("_chat.txt", mutated.text_chat, None),
-    "jsonl": ("a.jsonl", mutated.json_lines, None),
+    "jsonl": ("a.jsonl", mutated.json_lines, lambda content: sum(bool(line.strip()) for line in content.split(b"\n"))),
 }
 
 
