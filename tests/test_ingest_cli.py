@@ -43,6 +43,23 @@ def test_the_same_account_is_there_for_scripts(run_twin: Twin, tmp_path: Path) -
     ]
 
 
+def test_a_bad_file_among_good_ones_is_told_at_the_end_and_ends_in_exit_code_2(run_twin: Twin, tmp_path: Path) -> None:
+    good = [write(tmp_path / str(n), full(chat(small_talk(300 + n), 300 + n, f"Friend {n}"))) for n in range(25)]
+    bad = write(tmp_path / "bad", {SECRET: 1})
+    ran = run_twin("ingest", "export", bad, *good, tmp_path / "nothing")
+    assert ran.code == 2 and "25 private dialogs from 25 files" in ran.out and "... and 5 more" in ran.out
+    first, second = ran.err.splitlines()
+    assert f"{bad} is not a Telegram Desktop export" in first and "There is no file" in second
+    told = json.loads(run_twin("ingest", "export", bad, *good, "--json").out)
+    assert [failed["file"] for failed in told["failed"]] == [str(bad)] and len(told["files"]) == 25
+    assert SECRET not in ran.out + ran.err + json.dumps(told)
+
+
+def test_nothing_but_bad_files_is_nothing_but_sentences(run_twin: Twin, tmp_path: Path) -> None:
+    ran = run_twin("ingest", "export", tmp_path / "one", tmp_path / "two")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 2)
+
+
 def test_many_dialogs_end_in_a_line_for_the_others(run_twin: Twin, tmp_path: Path) -> None:
     chats = [chat(small_talk(number), number, f"Friend {number}") for number in range(300, 330)]
     out = run_twin("ingest", "export", write(tmp_path, full(*chats))).out

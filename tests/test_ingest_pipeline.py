@@ -44,6 +44,12 @@ def test_everything_comes_in_and_is_accounted_for(tmp_path: Path, store: Store) 
     assert [(dialog.name, dialog.messages) for dialog in store.dialogs()] == [("Anna", 6), ("Anna", 6)]
 
 
+def test_a_dialog_comes_in_with_the_language_that_is_spoken_there(tmp_path: Path, store: Store) -> None:
+    german = [said(n, text=f"Das ist heute schon die Nachricht, die ich dir schreiben wollte {n}") for n in range(1, 9)]
+    bring(tmp_path, store, full(chat(german), chat(small_talk(BORIS), BORIS)))
+    assert {dialog.chat_id: dialog.language for dialog in store.dialogs()} == {ANNA: "de", BORIS: None}
+
+
 def test_the_same_again_changes_no_message(tmp_path: Path, store: Store) -> None:
     export = full(chat(small_talk()))
     bring(tmp_path, store, export)
