@@ -24,6 +24,7 @@ from ingest.reactions import CUSTOM, PAID, compact
 from ingest.source import Wishes
 from ingest.writers import SHAPES, Teller
 from ingest.writers.markdown import escaped
+from tests.blank import blank_store
 from tests.conftest import Ran
 from twin.errors import StoreError
 from twin.merging import TOLD
@@ -83,7 +84,7 @@ def messages(draw: st.DrawFn) -> Message:
 
 
 def filled(said: list[Message]) -> Store:
-    store = Store.scratch()
+    store = blank_store()
     for chat_id, name in CHATS.items():
         store.add_dialog(chat_id, name)
     store.write_messages(said)
@@ -110,7 +111,7 @@ def bring(store: Store, path: Path) -> Outcome:
 def test_in_telegrams_shape_everything_comes_back_row_for_row(tmp_path_factory: Any, said: list[Message]) -> None:
     out = tmp_path_factory.mktemp("out") / "export"
     mine = Message(201, 77, START, ME.id, True, "mine")  # somebody's history
-    with filled([*said, mine]) as store, Store.scratch() as other:
+    with filled([*said, mine]) as store, blank_store() as other:
         left = export(store, out, "telegram", ME, Selection())
         outcome = bring(other, out)
         assert outcome.error is None and outcome.report is not None
@@ -129,7 +130,7 @@ def test_in_telegrams_shape_everything_comes_back_row_for_row(tmp_path_factory: 
 @settings(max_examples=60, deadline=None)
 def test_json_lines_come_back_with_all_that_their_shape_tells(tmp_path_factory: Any, said: list[Message]) -> None:
     out = tmp_path_factory.mktemp("out") / "lines.jsonl"
-    with filled(said) as store, Store.scratch() as other:
+    with filled(said) as store, blank_store() as other:
         export(store, out, "jsonl", ME, Selection())
         assert bring(other, out).error is None
         same = [name for name in TOLD[:12] if name != "sender_id"]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
-from sqlite_utils import Database
 
 import twin.forget
 import twin.forget_cli
 from inference.doctor import examine
+from tests.blank import blank_store
 from tests.conftest import Ran
 from training.cuts import Cuts
 from training.scheduler import queue_if_due
@@ -27,7 +27,6 @@ from twin.errors import AdapterError, StoreError
 from twin.forget import Forgotten, forget, preview, undo
 from twin.forgotten import Forgettings
 from twin.messages import Message, Session, Turn
-from twin.migrations import migrations
 from twin.prompt import PromptSpec
 from twin.registry import BaseIdentity, Manifest, Registry
 from twin.search import EVERYWHERE, Query, search
@@ -158,11 +157,9 @@ def test_a_preview_tells_the_same_and_changes_nothing(home: Settings, store: Sto
 def test_what_is_forgotten_never_comes_back_and_nothing_else_is_missing(
     said: list[tuple[int, int]], wishes: list[tuple[int, int]], is_indexed: bool
 ) -> None:
-    db = Database(memory=True)
-    migrations.apply(db)
     settings = Settings(home=Path("/nonexistent"))
     messages = [message(day, f"tea {day}", chat_id) for chat_id, day in said]
-    with Store(db) as store:
+    with blank_store() as store:
         for chat_id in (1, 2, -3):
             store.add_dialog(chat_id, None)
         store.write_messages(messages)

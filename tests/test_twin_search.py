@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlite_utils import Database
 
+from tests.blank import blank_store
 from tests.conftest import Ran
 from twin import search_index
 from twin.database import open_database
@@ -21,7 +21,6 @@ from twin.encryption import decrypt, encrypt
 from twin.errors import StoreError
 from twin.excerpts import excerpt
 from twin.messages import Message
-from twin.migrations import migrations
 from twin.search import EVERYWHERE, MOST_TOKENS, Hit, Narrowing, Query, search
 from twin.settings import Settings
 from twin.store import Store
@@ -48,9 +47,7 @@ def message(number: int, text: str, *, chat_id: int = 1, is_owner: bool = True) 
 
 
 def blank() -> Store:
-    db = Database(memory=True)
-    migrations.apply(db)
-    store = Store(db)
+    store = blank_store()
     for chat_id, name in ((1, "Anna"), (2, "Борис"), (-3, None)):
         store.add_dialog(chat_id, name)
     return store

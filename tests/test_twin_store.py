@@ -15,17 +15,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlite_utils import Database
 
+from tests.blank import blank_store
 from twin.database import open_database
 from twin.errors import StoreError
 from twin.messages import Message
-from twin.migrations import migrations
 from twin.settings import Settings
 from twin.store import Store, Written
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MIGRATIONS = [migration.name for migration in migrations._migrations]
 
 VERSIONS = st.builds(
     lambda chat_id, message_id, told, edited, text, detail: Message(
@@ -56,9 +54,7 @@ def message(message_id: int, text: str = "hi", *, chat_id: int = 1, is_owner: bo
 
 def filled(batches: list[list[Message]]) -> list[Message]:
     """What a blank store holds after these batches."""
-    db = Database(memory=True)
-    migrations.apply(db)
-    with Store(db) as store:
+    with blank_store() as store:
         for chat_id in (1, 2):
             store.add_dialog(chat_id, None)
         for batch in batches:
@@ -86,6 +82,29 @@ def test_any_order_and_repetition_of_batches_ends_in_the_same_table(
         assert (row.text, row.edited_at, row.entities) == (mine[-1].text, mine[-1].edited_at, mine[-1].entities)
         assert row.first_text == (mine[0].text if len(mine) > 1 else None)
         assert row.sender_id == (7 if any(version.sender_id for version in mine) else None)
+
+
+@given(data=st.data(), versions=st.lists(VERSIONS, unique_by=lambda m: (m.chat_id, m.message_id, m.edited_at)))
+@settings(max_examples=60, deadline=None)
+def test_what_two_databases_hold_comes_together_as_if_one_had_seen_all(
+    data: st.DataObject, versions: list[Message]
+) -> None:
+    """What a row says of its first version and its deletion counts as much as having seen them."""
+    parts = [
+        filled([data.draw(st.lists(st.sampled_from(versions))) if versions else []])
+        for _ in range(data.draw(st.integers(1, 3)))
+    ]
+    rows = [replace(row, deleted_at=data.draw(st.none() | st.just(START))) for part in parts for row in part]
+    deleted = {(row.chat_id, row.message_id) for row in rows if row.deleted_at}
+    shuffled = data.draw(st.permutations(rows))
+    merged = filled([shuffled, versions])
+    assert filled([shuffled, versions, shuffled]) == filled([rows, shuffled, versions]) == merged
+    seen = filled([versions])
+    told = [replace(row, deleted_at=None) for row in merged]
+    assert [(m.text, m.edited_at, m.first_text, m.first_edited_at, m.sender_id) for m in told] == [
+        (m.text, m.edited_at, m.first_text, m.first_edited_at, m.sender_id) for m in seen
+    ]
+    assert {(row.chat_id, row.message_id) for row in merged if row.deleted_at} == deleted
 
 
 def test_two_sightings_of_one_version_complete_each_other_and_the_text_before_an_edit_is_kept(store: Store) -> None:
@@ -238,30 +257,6 @@ def test_processes_may_open_a_blank_database_at_once(tmp_path: Path) -> None:
     errors = [process.communicate(timeout=90)[1] for process in processes]
     assert errors == ["", "", ""]
     assert [process.returncode for process in processes] == [0, 0, 0]
-
-
-@pytest.mark.parametrize("until", MIGRATIONS[1:])
-def test_every_older_database_moves_forward_with_its_rows(tmp_path: Path, until: str) -> None:
-    file = tmp_path / "twin.db"
-    old = Database(file)
-    migrations.apply(old, stop_before=until)
-    old.table("dialogs").insert({"chat_id": 1, "name": "Ada", "kind": "person"})
-    old.execute(
-        "insert into messages (chat_id, message_id, sent_at, is_owner, text) values (1, 1, 1767225601, 1, 'hi')"
-    )
-    if "jobs" in old.table_names():
-        old.table("jobs").insert({"kind": "retrain", "state": "queued", "requested_by": "x", "created_at": 1.0})
-    old_rows = {
-        name: list(old.table(name).rows) for name in old.table_names() if not name.startswith(("_sqlite", "sqlite"))
-    }
-    old.close()
-    with Store.open(file) as store, Store.open(tmp_path / "blank.db") as blank:
-        assert [m.name for m in migrations.applied(store.db)] == MIGRATIONS
-        assert {t.name: t.columns_dict for t in store.db.tables} == {t.name: t.columns_dict for t in blank.db.tables}
-        for name, rows in old_rows.items():
-            kept = [{key: row[key] for key in rows[0]} for row in store.db.table(name).rows] if rows else []
-            assert kept == rows
-        assert [found.text for found in store.messages(1)] == ["hi"]
 
 
 def test_opening_twice_changes_nothing(home: Settings) -> None:
