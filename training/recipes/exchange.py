@@ -5,7 +5,7 @@ Knows nothing of the command line; every record that does not come through is co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,24 +37,35 @@ def bring_in(
     how: Reading | None = None,
     weight: float | None = None,
     strict: bool = False,
+    on_record: Callable[[int], None] = lambda number: None,
 ) -> tuple[SetInfo, Account]:
     """A file of records as a set, all of it or nothing.
 
     Args:
         strict: whether one bad record refuses the whole file.
+        on_record: called with each record's number, for progress.
 
     Raises:
         DatasetError: the file cannot be read, no record of it can be used, or one is bad and `strict`.
     """
     account = Account()
-    rows = read_rows(path, reader, how or Reading(), account, strict=strict)
+    rows = read_rows(path, reader, how or Reading(), account, strict=strict, on_record=on_record)
     info = sets.put(name, rows, kind=reader.name, now=now, weight=weight, source=path.name)
     return info, account
 
 
-def read_rows(path: Path, reader: Reader, how: Reading, account: Account, *, strict: bool) -> Iterator[SetRow]:
+def read_rows(
+    path: Path,
+    reader: Reader,
+    how: Reading,
+    account: Account,
+    *,
+    strict: bool,
+    on_record: Callable[[int], None] = lambda number: None,
+) -> Iterator[SetRow]:
     """The usable records of a file as rows, counted in `account`; errors as `bring_in`."""
     for number, value in read_values(path, is_text=reader.is_text):
+        on_record(number)
         try:
             if isinstance(value, Broken):
                 raise BadRecord(value.reason)

@@ -19,7 +19,7 @@ from training.recipes.exchange import FORMATS, READERS, bring_in, take_out
 from training.recipes.options import FILE, JSON, WEIGHT, now
 from training.recipes.records import Reading
 from training.recipes.sets import MAX_WEIGHT, Sets
-from training.recipes.shown import say, sets_table, show_account, show_set
+from training.recipes.shown import counting, say, sets_table, show_account, show_set
 from training.snapshot import Snapshot, load, newest
 from twin.console import echo_json
 from twin.messages import Turn
@@ -62,7 +62,7 @@ def import_(
       twin dataset import --format sharegpt friends.json --name friends --weight 0.5
     """
     how = Reading(owner_role, cast(Lines, lines))
-    with Store.of(load_settings()) as store:
+    with Store.of(load_settings()) as store, counting("records") as bar:
         info, account = bring_in(
             Sets(store.db),
             path,
@@ -72,6 +72,7 @@ def import_(
             how=how,
             weight=weight,
             strict=strict,
+            on_record=lambda number: bar(number, None),
         )
     show_set(info, account, as_json)
 

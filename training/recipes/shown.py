@@ -79,8 +79,8 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over (done, in all) on stderr, if that is a terminal."""
+def counting(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar over (done, in all) on stderr, if that is a terminal; None for as many as nobody knows."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
