@@ -7,15 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
+import training.dataset
 import twin.forget
 import twin.forget_cli
 from inference.doctor import examine
+from tests import chats
 from tests.blank import blank_store
 from tests.conftest import Ran
 from training.cuts import Cuts
@@ -23,7 +26,7 @@ from training.scheduler import queue_if_due
 from training.snapshot import Account, publish
 from twin import search_index
 from twin.dialogs import Dialogs
-from twin.errors import AdapterError, StoreError
+from twin.errors import AdapterError, DatasetError, StoreError
 from twin.forget import Forgotten, forget, preview, undo
 from twin.forgotten import Forgettings
 from twin.messages import Message, Session, Turn
@@ -338,6 +341,28 @@ def test_an_encrypted_database_forgets_as_well(home: Settings, monkeypatch: pyte
         assert forget(store, settings, ANNA, NOW, NOW).rows["messages"] == 6
         assert store.messages(BORIS)[0].text == f"{KEPT} 1"
         assert len(search(store, Query.parse(KEPT), EVERYWHERE)) == 5
+
+
+def test_a_dataset_being_built_meanwhile_is_not_kept(
+    home: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chat in (ANNA, BORIS):
+        chats.fill(store, chat=chat)
+    real = training.dataset.gather
+
+    def forget_meanwhile(*arguments: Any, **options: Any) -> Any:
+        gathered = real(*arguments, **options)
+        with Store.open(home.database) as other:
+            forget(other, home, ANNA, NOW, NOW)
+        return gathered
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training.dataset, "gather", forget_meanwhile)
+        with pytest.raises(DatasetError, match="forgotten while the dataset was being built: build it again"):
+            training.dataset.build(store, home, workers=1)
+    assert list(home.datasets.iterdir()) == []
+    built = training.dataset.build(store, home, workers=1)
+    assert {session.chat_id for split in training.dataset.SPLITS for session in built.sessions(split)} == {BORIS}
 
 
 def test_a_stale_newest_adapter_makes_a_retraining_due(home: Settings, store: Store) -> None:

@@ -7,6 +7,7 @@ Knows nothing of tokens or models; what is written here is text and times.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from training.processes import uncollected
 from training.snapshot import Account, Counts, Snapshot, SplitCounts, load, newest, publish
 from training.timing import fit
 from twin.conversations import fate
+from twin.errors import DatasetError
+from twin.forgotten import Forgettings
 from twin.messages import Session
 from twin.privacy import DETECTORS_VERSION
 from twin.settings import Settings
@@ -40,10 +43,16 @@ def build(
         workers: processes that look for secrets, by default one a core.
 
     Raises:
-        DatasetError: there are too few replies of the owner to learn from and to hold out.
+        DatasetError: there are too few replies of the owner to learn from and to hold out, or something was forgotten
+            meanwhile.
     """
+    wishes = Forgettings(store.db).all()
     with uncollected():
-        return _build(store, settings, on_progress, workers)
+        snapshot = _build(store, settings, on_progress, workers)
+    if Forgettings(store.db).all() != wishes:  # whoever forgets later finds the snapshot and removes it
+        shutil.rmtree(snapshot.folder, ignore_errors=True)
+        raise DatasetError("Something was forgotten while the dataset was being built", "build it again")
+    return snapshot
 
 
 def _build(store: Store, settings: Settings, on_progress: Progress, workers: int | None) -> Snapshot:
