@@ -25,6 +25,7 @@ from ingest.places import Place
 from ingest.report import as_json, print_report
 from ingest.source import Wishes
 from ingest.zones import machine_zone
+from twin import search_index
 from twin.console import echo_json, is_interactive, printable
 from twin.settings import Settings, load_settings
 from twin.store import Store
@@ -115,6 +116,8 @@ def bring_in(
                 claims = replace(claims, choose=partial(_choose, bar))
             request = Request(wishes, claims, formats, is_rehearsal)
             outcomes = ingest_files(found, store, request, partial(bar.advance, bar.task_ids[0]))
+        if not is_rehearsal:
+            search_index.catch_up(store)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(outcomes) == len(errors) == 1:
         raise errors[0]

@@ -18,6 +18,7 @@ from ingest.telegram_live import Live, Options
 from ingest.telegram_opening import opened, refuse_another
 from ingest.telegram_report import LiveReport, print_report
 from ingest.telegram_secrets import SESSION_FILE, forget_session, stored_session
+from twin import search_index
 from twin.console import echo_json, is_interactive
 from twin.errors import AccountError, TwinError
 from twin.jobs import JobQueue
@@ -90,6 +91,7 @@ def _run(
         refuse_another(store, settings, owner)
         live = Live(account, owner, store, options, display, tell)
         live.run(runner)
+    search_index.catch_up(store)
     return _STOPPED if live.was_stopped and not options.follow else 0
 
 

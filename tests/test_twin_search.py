@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import exports
 from tests.blank import blank_store
 from tests.conftest import Ran
 from twin import search_index
@@ -22,7 +23,7 @@ from twin.errors import StoreError
 from twin.excerpts import excerpt
 from twin.messages import Message
 from twin.search import EVERYWHERE, MOST_TOKENS, Hit, Narrowing, Query, search
-from twin.settings import Settings
+from twin.settings import Settings, load_settings
 from twin.store import Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -223,6 +224,20 @@ def test_several_processes_may_index_at_once(home: Settings) -> None:
     with Store.open(home.database) as store:
         assert failures == []
         assert len(contents(store)) == 400 and len(found(store, "tea", limit=1000)) == 400
+
+
+def test_after_an_ingest_a_little_is_indexed_at_once_and_much_is_left_to_the_search(
+    monkeypatch: pytest.MonkeyPatch, run_twin: Callable[..., Ran], tmp_path: Path
+) -> None:
+    path = exports.write(tmp_path, exports.chat(exports.small_talk()))
+    assert run_twin("ingest", "export", path).code == 0
+    with Store.of(load_settings()) as store:
+        assert search_index.pending(store) == 0 and len(contents(store)) == 6
+        monkeypatch.setattr(search_index, "_A_MOMENTS_WORK", 2)
+        store.write_messages([message(number, "tea", chat_id=exports.ANNA) for number in range(90, 93)])
+        search_index.catch_up(store)
+        assert search_index.pending(store) == 3
+    assert len(json.loads(run_twin("search", "tea", "--json").out)["hits"]) == 3
 
 
 ODD = st.text(max_size=30) | st.text(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twin.errors import StoreError
@@ -19,6 +20,7 @@ from twin.store import Store
 
 BATCH = 5_000
 ID_BITS = 25
+_A_MOMENTS_WORK = 30_000
 MINE, THEIRS = "mine", "theirs"
 
 _PENDING = "select p.id, m.chat_id, m.sent_at, m.is_owner, m.text from search_pending p left join messages m using (id)"
@@ -71,6 +73,16 @@ def update(store: Store, on_progress: Callable[[int], None] = lambda _: None, ba
             f"The search index could not be written ({error})", "free disk space or try again later"
         ) from error
     return indexed
+
+
+def catch_up(store: Store) -> None:
+    """Index what an ingest brought, if that is a matter of a second or two; the next search does the rest.
+
+    It never fails: what could not be indexed is pending still.
+    """
+    if pending(store) <= _A_MOMENTS_WORK:
+        with suppress(StoreError):
+            update(store)
 
 
 def compact(store: Store) -> None:
