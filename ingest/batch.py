@@ -100,9 +100,9 @@ def _look(found: Found, store: Store, request: Request, on_bytes: OnBytes) -> Ou
         asked = request.claims.asked or request.claims.settings
         report = KnownFiles(store.db).find(reading, asked)
         if report is not None:
+            on_bytes(found.size * kind.passes)
             if not request.is_rehearsal:
                 record_again(report, store)
-            on_bytes(found.size * kind.passes)
             return Outcome(str(found), report, is_known=True)
         return _Ready(found, state, reading, kind.open(found, wishes, on_bytes))
     except IngestError as error:
