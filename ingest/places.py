@@ -54,8 +54,8 @@ class Place:
 
     @property
     def part(self) -> str:
-        """Which part of `path` it is: empty for all of it."""
-        return "" if self.member is None else self.member.filename
+        """Which part of `path` it is, by where it begins there (names may stand twice); empty for all of it."""
+        return "" if self.member is None else str(self.member.header_offset)
 
     @property
     def size(self) -> int:

@@ -98,6 +98,15 @@ def test_an_archive_gives_the_same_rows_as_its_files(tmp_path: Path, store: Stor
     assert rows(store) == before
 
 
+def test_two_exports_under_one_name_in_an_archive_are_both_read(tmp_path: Path, store: Store) -> None:
+    with pytest.warns(UserWarning), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for partner in (ANNA, BORIS):
+            archive.writestr("result.json", json.dumps(full(chat(small_talk(partner), partner))))
+    assert [outcome.is_known for outcome in bring(store, tmp_path / "a.zip")] == [False, False]
+    assert [dialog.chat_id for dialog in store.dialogs()] == [ANNA, BORIS]
+    assert [outcome.is_known for outcome in bring(store, tmp_path / "a.zip")] == [True, True]
+
+
 def test_a_file_is_not_read_twice_and_shows_the_same_account(
     run_twin: Twin, tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +117,10 @@ def test_a_file_is_not_read_twice_and_shows_the_same_account(
     (file,) = again.pop("files")
     assert (file["is_known"], first.pop("files")[0]["is_known"]) == (True, False)
     assert again == first | {"added": 0, "unchanged": 6}
-    assert "This very file was brought in before, byte for byte, and not read again." in run_twin("ingest", "export", path).out
+    assert (
+        "This very file was brought in before, byte for byte, and not read again."
+        in run_twin("ingest", "export", path).out
+    )
     with Store.open(home.database) as store:
         assert [run[0] for run in store.db.execute("select unchanged from ingest_runs order by id")] == [0, 6, 6]
 
