@@ -231,7 +231,8 @@ def test_the_base_model_asks_the_same_again_and_reads_its_examples_once(home, ti
     monkeypatch.setenv("TWIN_BASE__MODEL", str(tiny_base()))
     from twin.settings import load_settings
 
-    monkeypatch.setattr("training.recipes.base_interviewer._QUESTION_TOKENS", 8)
+    monkeypatch.setattr("training.recipes.base_interviewer._QUESTION_TOKENS", 6)
+    monkeypatch.setattr("training.recipes.base_interviewer._ATTEMPTS", 2)
     asker = BaseInterviewer(load_settings(), "fr")
     first, other = asker.ask(BOAT), asker.ask(WINTER)
     assert asker.ask(BOAT) == first
@@ -294,7 +295,8 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path, home, eventually):
 
 
 @pytest.mark.slow
-def test_the_embedded_base_model_writes_questions_to_a_book(tmp_path, run_twin, home):
+def test_the_embedded_base_model_writes_questions_to_a_book(tmp_path, run_twin, home, monkeypatch):
+    monkeypatch.setenv("TWIN_CACHE", os.environ.get("TWIN_TEST_CACHE", str(tmp_path)))
     ran = run_twin("dataset", "book", book(tmp_path, 3), "--json")
     told = json.loads(ran.out)
     assert told["rows"] >= 2 and told["rows"] + sum(r["count"] for r in told["left_out"].values()) == 3
