@@ -51,6 +51,21 @@ def show_account(account: Account, console: Console) -> None:
 
 def show_audit(found: Audit, vault: Path, console: Console) -> None:
     """What was found, with masked previews, and where."""
+    if not found.found:
+        console.print("No secrets were found in your messages.")
+    else:
+        _show_found(found, console)
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in found.left_out.items()) or "none"
+    console.print(f"Messages that training sees with placeholders: {found.replaced:,}; never: {left_out}.")
+    not_looked = ", ".join(f"{count:,} {reason}" for reason, count in found.dialogs.items() if reason != "used")
+    if not_looked:
+        console.print(f"Dialogs not looked at, as they are left out: {not_looked}.")
+    console.print(f"The guard of replies knows them by their keyed hashes in {vault}.", highlight=False, soft_wrap=True)
+    if not found.scrub:
+        console.print(Text(_NOT_SCRUBBED, style="bold red"))
+
+
+def _show_found(found: Audit, console: Console) -> None:
     kinds = _table("Secrets found in your messages", "kind", "times")
     kinds.add_column("such as")
     for label, count in found.found.items():
@@ -66,14 +81,6 @@ def show_audit(found: Audit, vault: Path, console: Console) -> None:
     if rest := found.places[_PLACES:]:
         where.add_row(f"... and {len(rest):,} more", f"{sum(sum(place.found.values()) for place in rest):,}", "")
     console.print(where)
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in found.left_out.items()) or "none"
-    console.print(f"Messages that training sees with placeholders: {found.replaced:,}; never: {left_out}.")
-    not_looked = ", ".join(f"{count:,} {reason}" for reason, count in found.dialogs.items() if reason != "used")
-    if not_looked:
-        console.print(f"Dialogs not looked at, as they are left out: {not_looked}.")
-    console.print(f"The guard of replies knows them by their keyed hashes in {vault}.", highlight=False)
-    if not found.scrub:
-        console.print(Text(_NOT_SCRUBBED, style="bold red"))
 
 
 def _name(place: Place) -> str:
