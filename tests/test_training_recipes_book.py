@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tests.pdfs import make_pdf
 from tests.stand_in_teacher import KEY, stand_in
 from training.recipes.account import Account
-from training.recipes.answers import Answer, Answers, Spent
+from training.recipes.answers import Answer, Answers
+from training.recipes.asking import Asking
 from training.recipes.base_interviewer import BaseInterviewer
 from training.recipes.book import book_rows
 from training.recipes.book_text import LONGEST, SHORTEST, paragraphs, passages, read_passages
@@ -188,10 +189,9 @@ class Asker:
         return Answer("no idea" if passage.startswith("n") else f"About {passage[:9]}?", "stop", 10, 2)
 
 
-def rows_of(store, found: list[str], asker: Asker, **more):
-    account, spent = Account(), Spent()
-    rows = list(book_rows(found, asker, Answers(store.db), account, spent, clock=lambda: datetime.now(UTC), **more))
-    return rows, account, spent
+def rows_of(store, found: list[str], asker: Asker, limit: int | None = None):
+    asking = Asking("book", asker.model, Answers(store.db), lambda: datetime.now(UTC), limit)
+    return list(book_rows(found, asker, asking)), asking.account, asking.spent
 
 
 def test_every_passage_is_asked_about_once_whatever_happens(store):
@@ -212,7 +212,7 @@ def test_paragraphs_are_bubbles_and_a_limit_leaves_the_rest_for_later(store):
     found = ["a" * 150 + "\n" + "b" * 150, "c" * 300, "d" * 300]
     rows, account, spent = rows_of(store, found, Asker(), limit=1)
     assert [len(bubble.text) for bubble in rows[0].turns[1].bubbles] == [150, 150]
-    assert spent.asked == 1 and account.notes["passages left for the next run (--limit)"] == 2
+    assert spent.asked == 1 and account.notes["questions left for the next run (--limit)"] == 2
     rows, account, spent = rows_of(store, found, Asker(), limit=1)
     assert (len(rows), spent.asked, spent.kept) == (2, 1, 1)
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stand_in_teacher import KEY, stand_in
-from training.recipes.account import Account
-from training.recipes.answers import Answer, Answers, Spent
+from training.recipes.answers import Answer, Answers
+from training.recipes.asking import Asking
 from training.recipes.distill import Pair, bubbles_of, choose_examples, conversation, distilled_rows, fault_of, pairs_of
 from training.recipes.leaving import CannotScrub
 from training.recipes.sets import Sets
@@ -33,22 +33,11 @@ PAIRS = [
 ]
 
 
-def run(store, server, pairs=PAIRS, waits=None, **more):
-    account, spent = Account(), Spent()
+def run(store, server, pairs=PAIRS, waits=None, scrub=list, limit: int | None = None):
     with Teacher(TeacherSettings(**server.settings()), KEY, sleep=(waits or []).append) as teacher:
-        rows = list(
-            distilled_rows(
-                pairs,
-                teacher,
-                more.pop("scrub", list),
-                Answers(store.db),
-                account,
-                spent,
-                clock=lambda: datetime.now(UTC),
-                **more,
-            )
-        )
-    return rows, account, spent
+        asking = Asking("distill", teacher.model, Answers(store.db), lambda: datetime.now(UTC), limit)
+        rows = list(distilled_rows(pairs, teacher, scrub, asking))
+    return rows, asking.account, asking.spent
 
 
 def asked_of(server) -> list[str]:

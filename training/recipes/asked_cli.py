@@ -49,21 +49,23 @@ def book(
     Example:
       twin dataset book memoir.pdf --limit 100
     """
+    from training.recipes.asking import Asking
     from training.recipes.book import RECIPE, book_rows
     from training.recipes.book_text import read_passages
 
     check_name(name)
     settings = load_settings()
-    account, spent = Account(), Spent()
+    account = Account()
     found = read_passages(path, account)
     with ExitStack() as stack:
         interviewer = _interviewer(settings, found, by_teacher, send_to_teacher, stack)
         store = stack.enter_context(Store.of(settings))
-        answers = Answers(store.db)
         bar = stack.enter_context(counting("questions"))
-        rows = book_rows(found, interviewer, answers, account, spent, clock=now, limit=limit, on_progress=bar)
-        info = Sets(store.db).put(name, _some(rows, account), kind=RECIPE, now=now(), weight=weight, source=path.name)
-        total = answers.total(RECIPE)
+        asking = Asking(RECIPE, interviewer.model, Answers(store.db), now, limit, bar, account)
+        rows = _some(book_rows(found, interviewer, asking), account)
+        info = Sets(store.db).put(name, rows, kind=RECIPE, now=now(), weight=weight, source=path.name)
+        total = asking.answers.total(RECIPE)
+    spent = asking.spent
     show_set(info, account, as_json, {"passages": len(found), **_costs(spent, total, settings)})
     if not as_json:
         say(f"{len(found):,} passages; {spent.asked:,} questions written now, {spent.kept:,} kept from before.")
@@ -91,34 +93,27 @@ def distill(
     Example:
       twin dataset distill --limit 500 --weight 0.5
     """
+    from training.recipes.asking import Asking
     from training.recipes.distill import RECIPE, distilled_rows, pairs_of
 
     check_name(name)
     if name == set_name:
         raise DatasetError("A set cannot be distilled into itself", "choose another --name")
     settings = load_settings()
-    account, spent = Account(), Spent()
     with ExitStack() as stack:
         teacher, scrub = _teacher(settings, send_to_teacher, stack)
         store = stack.enter_context(Store.of(settings))
-        sets, answers = Sets(store.db), Answers(store.db)
+        sets = Sets(store.db)
         pairs = list(pairs_of(_sessions(settings, sets, set_name)))
-        bar = stack.enter_context(counting("answers"))
-        rows = distilled_rows(pairs, teacher, scrub, answers, account, spent, clock=now, limit=limit, on_progress=bar)
-        info = sets.put(
-            name,
-            _some(rows, account),
-            kind=RECIPE,
-            now=now(),
-            weight=weight,
-            is_synthetic=True,
-            source=set_name or "newest snapshot",
-        )
-        total = answers.total(RECIPE)
-    show_set(info, account, as_json, _costs(spent, total, settings))
+        asking = Asking(RECIPE, teacher.model, Answers(store.db), now, limit, stack.enter_context(counting("answers")))
+        rows = _some(distilled_rows(pairs, teacher, scrub, asking), asking.account)
+        source = set_name or "newest snapshot"
+        info = sets.put(name, rows, kind=RECIPE, now=now(), weight=weight, is_synthetic=True, source=source)
+        total = asking.answers.total(RECIPE)
+    show_set(info, asking.account, as_json, _costs(asking.spent, total, settings))
     if not as_json:
-        say(f"{spent.asked:,} questions answered now, {spent.kept:,} kept from before.")
-        _say_costs(spent, total, settings)
+        say(f"{asking.spent.asked:,} questions answered now, {asking.spent.kept:,} kept from before.")
+        _say_costs(asking.spent, total, settings)
 
 
 def _interviewer(settings: Settings, found: list[str], by_teacher: bool, send: bool, stack: ExitStack) -> Any:

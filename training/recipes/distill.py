@@ -9,22 +9,20 @@ import hashlib
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 
-from training.recipes.account import Account
-from training.recipes.answers import Answer, Answers, Spent, key_of
+from training.recipes.answers import Answer
+from training.recipes.asking import Asking
 from training.recipes.burst import read_burst, write_burst
-from training.recipes.leaving import CannotScrub, Scrub
+from training.recipes.leaving import Scrub
 from training.recipes.sets import SetRow
-from training.recipes.teacher import Refused, Teacher
+from training.recipes.teacher import Teacher
 from twin.errors import DatasetError
 from twin.messages import Session, Turn
 
 RECIPE = "distill"
-LATER = "questions left for the next run (--limit)"
 EXAMPLES = 3
 _LONGEST = 600  # of a question or an answer, in characters
 _DRAWS = 200
@@ -61,25 +59,10 @@ def pairs_of(sessions: Iterable[Session]) -> Iterator[Pair]:
                     yield pair
 
 
-def distilled_rows(
-    pairs: Sequence[Pair],
-    teacher: Teacher,
-    scrub: Scrub,
-    answers: Answers,
-    account: Account,
-    spent: Spent,
-    *,
-    clock: Callable[[], datetime],
-    limit: int | None = None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Iterator[SetRow]:
+def distilled_rows(pairs: Sequence[Pair], teacher: Teacher, scrub: Scrub, asking: Asking) -> Iterator[SetRow]:
     """The owner's questions, each once, with the teacher's answers, in an order that only their words decide.
 
-    Every answer is kept at once under its question, so that a run that is killed goes on where it was, and a larger
-    history asks only what is new.
-
-    Args:
-        limit: ask no more questions than this now.
+    An answer is kept under its question alone, so that a larger history asks only what is new.
 
     Raises:
         DatasetError: there are not enough pairs to show three and ask a fourth.
@@ -93,33 +76,19 @@ def distilled_rows(
             f"There are only {len(by_question)} different questions with answers of yours", "ingest more dialogs first"
         )
     for number, question in enumerate(sorted(by_question, key=_order), 1):
-        same = by_question[question]
-        key = key_of(RECIPE, teacher.model, question)
-        chats = {pair.chat for pair in same}
-        if (answer := answers.get(key)) is not None:
-            spent.kept += 1
-            chats |= set(answers.chats(key))
-        elif limit is not None and spent.asked >= limit:
-            account.notes[LATER] += 1
+        asked = by_question[question]
+        answer = asking.kept(question)
+        if answer is None and asking.may_ask():
+            answer = _ask(pairs, asked, teacher, scrub, asking, number)
+        asking.on_progress(number, len(by_question))
+        if answer is None:
             continue
-        else:
-            examples = choose_examples(pairs, same)
-            if examples is None:
-                account.leave_out(number, "no three pairs that do not hold its answer")
-                continue
-            answer = _ask(teacher, scrub, examples, same[0], number, account)
-            if answer is None:
-                continue
-            chats |= {pair.chat for pair in examples}
-            answers.put(key, answer, RECIPE, teacher.model, clock(), tuple(chats - {0}))
-            spent.add(answer)
-        on_progress(number, len(by_question))
         if (fault := fault_of(answer)) is not None:
-            account.leave_out(number, fault)
+            asking.account.leave_out(number, fault)
             continue
-        turns = (Turn.of("other", same[0].question), Turn.of("owner", bubbles_of(answer)))
-        account.take(turns)
-        yield SetRow(turns, chats=tuple(sorted(chats - {0})))
+        turns = (Turn.of("other", asked[0].question), Turn.of("owner", bubbles_of(answer)))
+        asking.account.take(turns)
+        yield SetRow(turns, chats=tuple(sorted({*asking.chats(question), *_chats(asked)})))
 
 
 def choose_examples(pairs: Sequence[Pair], asked: Sequence[Pair]) -> tuple[Pair, ...] | None:
@@ -180,15 +149,19 @@ def fault_of(answer: Answer) -> str | None:
 
 
 def _ask(
-    teacher: Teacher, scrub: Scrub, examples: Sequence[Pair], asked: Pair, number: int, account: Account
+    pairs: Sequence[Pair], asked: Sequence[Pair], teacher: Teacher, scrub: Scrub, asking: Asking, number: int
 ) -> Answer | None:
-    try:
-        return teacher.ask(conversation(examples, asked, scrub))
-    except Refused as error:
-        account.leave_out(number, str(error))
-    except CannotScrub:
-        account.leave_out(number, "the scrubber failed, so it was not sent")
-    return None
+    examples = choose_examples(pairs, asked)
+    if examples is None:
+        asking.account.leave_out(number, "no three pairs that do not hold its answer")
+        return None
+    chats = _chats([*asked, *examples])
+    words = _fold(asked[0].question)
+    return asking.ask(number, words, lambda: teacher.ask(conversation(examples, asked[0], scrub)), chats)
+
+
+def _chats(pairs: Sequence[Pair]) -> set[int]:
+    return {pair.chat for pair in pairs} - {0}
 
 
 def _own(turn: Turn) -> tuple[str, ...]:
