@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/ingest.py --messages 100000 --json
 
 Every measurement is a process of its own, timed from outside, start-up included; memory is the most it ever held
-resident. Cost per message is in processor seconds less those of an export of one message; for it, small exports are run
+resident. Cost per message is in processor seconds less those of an export of 20 messages; for it, small exports are run
 five times and the least counts. The baseline is what one would write in ten minutes: `json.load`, then `executemany`
 into one SQLite table, nothing checked, no edit merged, and the whole file in memory.
 """
@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-SMALL = 10_000
+TINY, SMALL = 20, 10_000
 PER_DIALOG = 5_000
 REPEATS = 5
 OWNER = 100
@@ -134,7 +134,7 @@ def measure(what: str, messages: int, export: Path, command: list[str], home: Pa
 def run(messages: int, folder: Path, show: Console | None) -> list[Measured]:
     """First run, second run and baseline over a large export, and the first run over smaller ones."""
     found = []
-    for count in (1, SMALL, messages):
+    for count in (TINY, SMALL, messages):
         export, home = folder / f"{count}.json", folder / f"home-{count}"
         home.mkdir(mode=0o700)
         write_export(export, count, show)
