@@ -23,6 +23,7 @@ from rich.table import Table
 from twin.console import echo_json
 from twin.database import schema_version
 from twin.errors import TwinError
+from twin.forgotten import Forgettings
 from twin.registry import Registry
 from twin.sections import EMBEDDED_MODEL
 from twin.settings import TOKEN_VARIABLE, Settings, bot_token, load_settings
@@ -79,6 +80,7 @@ def examine(*, quick: bool) -> Iterator[Finding]:
     yield Finding("settings", True, f"home {settings.home}")
     yield from _folders(settings)
     yield _guarded("database", lambda: _database(settings))
+    yield _guarded("forgetting", lambda: _forgetting(settings))
     yield _guarded("adapter", lambda: _adapter(settings))
     yield _guarded("bot token", lambda: _token(settings))
     yield _owner(settings)
@@ -133,6 +135,19 @@ def _database(settings: Settings) -> Finding:
         count, mine, schema = store.message_count(), store.owner_messages(), schema_version(store.db)
     seen = f"schema {schema}, {count:,} messages, {mine:,} of yours"
     return Finding("database", mine > 0, seen, "run `twin ingest export PATH`")
+
+
+def _forgetting(settings: Settings) -> Finding:
+    """Whether everything that was to be forgotten is."""
+    if not settings.database.exists():
+        return Finding("forgetting", True, "nothing was to be forgotten")
+    with Store.of(settings) as store:
+        wishes = Forgettings(store.db).all()
+    broken_off = sorted({wish.chat_id for wish in wishes if not wish.is_done})
+    if broken_off:
+        commands = " and ".join(f"`twin forget {chat_id}`" for chat_id in broken_off)
+        return Finding("forgetting", False, f"broken off in {len(broken_off)} dialogs", f"run {commands} again")
+    return Finding("forgetting", True, f"done in {len({wish.chat_id for wish in wishes})} dialogs")
 
 
 def _adapter(settings: Settings) -> Finding:

@@ -307,7 +307,7 @@ def test_while_another_process_reads_on_traces_may_stay_and_that_is_said(home: S
     assert found_in(home.home, PLANTED) == []
 
 
-@pytest.mark.parametrize("step", ["_snapshots", "_remove_snapshots", "compact"])
+@pytest.mark.parametrize("step", ["_delete_messages", "_snapshots", "_remove_snapshots", "compact"])
 def test_broken_off_at_any_step_the_same_command_finishes_it(
     home: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -323,12 +323,29 @@ def test_broken_off_at_any_step_the_same_command_finishes_it(
         patched.setattr(twin.forget, step, stop)
         with pytest.raises(KeyboardInterrupt):
             forget(store, home, ANNA, NOW, datetime.now(UTC))
-    assert store.messages(ANNA) == []
+    assert store.write_messages([message(1, PLANTED), message(2, PLANTED)]) == 0
+    if step == "_delete_messages":
+        finding = next(finding for finding in examine(quick=True) if finding.check == "forgetting")
+        assert not finding.ok and "twin forget 1" in finding.remedy
+    else:
+        assert store.messages(ANNA) == []
     assert Registry(home.adapters, store.db).is_stale(Manifest.read(home.adapters / "v1"))
     told = forget(store, home, ANNA, NOW, datetime.now(UTC))
     assert found_in(home.home, PLANTED) == []
     assert told.stale == ("v1",)
     assert not (home.datasets / sets).exists()
+    assert all(wish.is_done for wish in Forgettings(store.db).all())
+    assert next(finding for finding in examine(quick=True) if finding.check == "forgetting").ok
+
+
+def test_a_long_dialog_is_forgotten_in_short_transactions(home: Settings, store: Store) -> None:
+    store.add_dialog(ANNA, "Anna")
+    store.write_messages([message(number, "tea") for number in range(12_001)])
+    writes: list[str] = []
+    store.db.conn.set_trace_callback(lambda sql: writes.append(sql) if sql.startswith("begin") else None)
+    told = forget(store, home, ANNA, START + timedelta(days=12_000), NOW)
+    assert told.rows["messages"] == 12_000 and [m.message_id for m in store.messages(ANNA)] == [12_000]
+    assert len(writes) >= 4
 
 
 def test_an_encrypted_database_forgets_as_well(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +373,17 @@ def test_a_dataset_being_built_meanwhile_is_not_kept(
             forget(other, home, ANNA, NOW, NOW)
         return gathered
 
+    def finish_meanwhile(*arguments: Any, **options: Any) -> Any:
+        gathered = real(*arguments, **options)
+        Forgettings(store.db).finish(begun)
+        return gathered
+
+    with store.atomic():
+        begun = Forgettings(store.db).add(ANNA, NOW, NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(training.dataset, "gather", finish_meanwhile)
+        with pytest.raises(DatasetError, match="build it again"):
+            training.dataset.build(store, home, workers=1)
     with monkeypatch.context() as patched:
         patched.setattr(training.dataset, "gather", forget_meanwhile)
         with pytest.raises(DatasetError, match="forgotten while the dataset was being built: build it again"):

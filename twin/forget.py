@@ -29,13 +29,16 @@ from twin.settings import Settings
 from twin.store import Store
 
 _AGAIN = "stop the bot and the worker, free some disk space, then run the same command again"
+_MANY = "messages"
 _OF_CHAT = {
-    "messages": "from messages where chat_id = :chat and sent_at < :before",
+    _MANY: "from messages where chat_id = :chat and sent_at < :before",
     "bot_messages": "from bot_messages where chat_id = :chat and sent_at < :before",
     "bot_inbox": "from bot_inbox where chat_id = :chat and received_at < :before",
     "set_rows": "from set_rows where exists (select 1 from json_each(chats) where value = :chat)",
     "recipe_answers": "from recipe_answers where exists (select 1 from json_each(chats) where value = :chat)",
 }
+_BATCH = 5_000
+_SOME_MESSAGES = f"delete from messages where id in (select id {_OF_CHAT[_MANY]} order by sent_at limit {_BATCH})"  # noqa: S608
 # A training set on disk that is older than this holds what these sets were before.
 _CHANGED_SETS = (
     "update sets set added_at = :now where name in"
@@ -64,9 +67,9 @@ class Forgotten:
 
 def preview(store: Store, settings: Settings, chat_id: int, before: datetime) -> Forgotten:
     """What `forget` would take away; changes nothing."""
-    values = _values(chat_id, before)
     rows = {
-        name: int(_execute(store, f"select count(*) {where}", values).fetchone()[0]) for name, where in _OF_CHAT.items()
+        name: int(store.db.conn.execute(f"select count(*) {where}", _values(chat_id, before)).fetchone()[0])
+        for name, where in _OF_CHAT.items()
     }
     held = _snapshots(settings.datasets, chat_id, before, _sets(store, chat_id))
     learned = [m for m in _manifests(settings, store) if held.get(m.dataset, True)]
@@ -76,32 +79,45 @@ def preview(store: Store, settings: Settings, chat_id: int, before: datetime) ->
 def forget(store: Store, settings: Settings, chat_id: int, before: datetime, now: datetime) -> Forgotten:
     """Delete what a dialog said before a time, and see to it that it never comes back; see the module.
 
-    Rows go in one transaction, then the files; if it is broken off, the same call finishes it.
+    First the wish is recorded, then rows go in short transactions, so that the bot is never blocked for long, then the
+    files; if it is broken off, the same call finishes it.
 
     Raises:
         StoreError: the database could not be written, or not be made free of what was deleted; says what to do.
     """
-    sets = _sets(store, chat_id)
+    sets, wishes = _sets(store, chat_id), Forgettings(store.db)
+    values = _values(chat_id, before)
     try:
         store.db.execute("pragma secure_delete = on")
         with store.atomic():
+            wish = wishes.add(chat_id, before, now)
             store.db.conn.execute(_CHANGED_SETS, {"chat": chat_id, "now": now.timestamp()})
             rows = {
-                name: int(_execute(store, f"delete {where}", _values(chat_id, before)).rowcount)
-                for name, where in _OF_CHAT.items()
+                name: _changed(store, f"delete {where}", values) for name, where in _OF_CHAT.items() if name != _MANY
             }
             for table in _derived(store):
                 store.db.conn.execute(f'delete from "{table}"')  # noqa: S608 - a name of the schema
-            wishes = Forgettings(store.db)
-            wish = wishes.add(chat_id, before, now)
+        rows |= {_MANY: _delete_messages(store, values)}
+        wishes.finish(wish)
     except sqlite3.Error as error:
-        raise StoreError(f"The messages could not be deleted ({error}), and are all there", _AGAIN) from error
+        raise StoreError(f"The messages could not all be deleted ({error})", _AGAIN) from error
     held = _snapshots(settings.datasets, chat_id, before, sets)
     wishes.note_snapshots(wish, held)
     _remove_snapshots(settings.datasets, held)
     compact(store)
     stale = [m.version for m in _manifests(settings, store) if wishes.learned_by(m, wish)]
     return _told(store, settings, chat_id, before, rows, held, stale)
+
+
+def _delete_messages(store: Store, values: dict[str, float]) -> int:
+    """The newest ones last, as the search index likes it."""
+    deleted = 0
+    while True:
+        with store.atomic():
+            count = _changed(store, _SOME_MESSAGES, values)
+        deleted += count
+        if count < _BATCH:
+            return deleted
 
 
 def undo(store: Store, chat_id: int) -> int:
@@ -158,9 +174,8 @@ def _values(chat_id: int, before: datetime) -> dict[str, float]:
     return {"chat": chat_id, "before": int(before.timestamp())}
 
 
-def _execute(store: Store, sql: str, values: dict[str, float]) -> sqlite3.Cursor:
-    found: sqlite3.Cursor = store.db.conn.execute(sql, values)
-    return found
+def _changed(store: Store, sql: str, values: dict[str, float]) -> int:
+    return int(store.db.conn.execute(sql, values).rowcount)
 
 
 def _derived(store: Store) -> list[str]:

@@ -17,12 +17,16 @@ from twin.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """One wish of the owner: messages of a dialog sent before a time (aware UTC) are gone and never stored again."""
+    """One wish of the owner: messages of a dialog sent before a time (aware UTC) are gone and never stored again.
+
+    `is_done` tells that they are gone; until then they are being deleted, or that was broken off.
+    """
 
     id: int
     chat_id: int
     before: datetime
     forgotten_at: datetime
+    is_done: bool = False
 
 
 class Forgettings:
@@ -32,7 +36,7 @@ class Forgettings:
         self._db = db
 
     def add(self, chat_id: int, before: datetime, now: datetime) -> Forgetting:
-        """Record a wish; to be called in the transaction that deletes the messages."""
+        """Record a wish, before the first message is deleted: from then on none of them is stored again."""
         cursor = self._db.conn.execute(
             "insert into forgotten (chat_id, before, forgotten_at) values (?, ?, ?)",
             [chat_id, int(before.timestamp()), now.timestamp()],
@@ -41,8 +45,17 @@ class Forgettings:
 
     def all(self) -> list[Forgetting]:
         """Every wish, oldest first."""
-        rows = self._db.execute("select id, chat_id, before, forgotten_at from forgotten order by id")
-        return [Forgetting(number, chat_id, _time(before), _time(at)) for number, chat_id, before, at in rows]
+        rows = self._db.execute("select id, chat_id, before, forgotten_at, is_done from forgotten order by id")
+        return [
+            Forgetting(number, chat, _time(before), _time(at), bool(done)) for number, chat, before, at, done in rows
+        ]
+
+    def finish(self, wish: Forgetting) -> None:
+        """Its messages are gone; those of earlier wishes that it includes, too."""
+        self._db.execute(
+            "update forgotten set is_done = 1 where chat_id = ? and before <= ?",
+            [wish.chat_id, int(wish.before.timestamp())],
+        )
 
     def until(self) -> dict[int, datetime]:
         """By dialog the time before which its messages are forgotten."""

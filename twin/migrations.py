@@ -183,9 +183,10 @@ def m008_forgotten(db: Database) -> None:
     """What the owner wanted forgotten: messages of a dialog sent before that time are never stored again; and which
     training sets of that time had held some of them, so that what learned from those is known."""
     db.table("forgotten").create(
-        {"id": int, "chat_id": int, "before": int, "forgotten_at": float},
+        {"id": int, "chat_id": int, "before": int, "forgotten_at": float, "is_done": int},
         pk="id",
-        not_null={"chat_id", "before", "forgotten_at"},
+        not_null={"chat_id", "before", "forgotten_at", "is_done"},
+        defaults={"is_done": 0},
     )
     db.table("forgotten").create_index(["chat_id", "before"])
     db.table("forgotten_snapshots").create(
