@@ -23,10 +23,10 @@ from twin.settings import Settings, load_settings
 from twin.store import Store
 
 _NOUNS = {
-    "messages": "messages",
-    "bot_messages": "messages between them and the bot",
-    "set_rows": "rows of sets that were made of it",
-    "recipe_answers": "answers of teachers that were made of it",
+    "messages": ("message", "messages"),
+    "bot_messages": ("message between them and the bot", "messages between them and the bot"),
+    "set_rows": ("row of a set that was made of it", "rows of sets that were made of it"),
+    "recipe_answers": ("answer of a teacher that was made of it", "answers of teachers that were made of it"),
 }
 
 
@@ -78,7 +78,7 @@ def _lift(store: Store, dialog: Dialog, as_json: bool) -> None:
 def _ask(planned: Forgotten, dialog: Dialog, *, can_ask: bool) -> None:
     if not can_ask:
         raise StoreError("Nobody can be asked whether to forget this for good", "say --yes")
-    click.echo(f"To be forgotten of {_name(dialog)}, sent before {planned.before.astimezone():%Y-%m-%d %H:%M}:")
+    click.echo(f"{_name(dialog)}, everything sent before {planned.before.astimezone():%Y-%m-%d %H:%M}:")
     for line in _counts(planned):
         click.echo(f"  {line}")
     if planned.stale:
@@ -97,11 +97,19 @@ def _withdraw(store: Store, settings: Settings, told: Forgotten, wanted: bool | 
 
 def _counts(told: Forgotten) -> list[str]:
     lines = [
-        f"{told.rows[table]:,} {noun}" for table, noun in _NOUNS.items() if told.rows[table] or table == "messages"
+        _number(told.rows[table], *nouns)
+        for table, nouns in _NOUNS.items()
+        if told.rows[table] or nouns[0] == "message"
     ]
     if told.snapshots:
-        lines.append(f"{len(told.snapshots):,} training sets on disk, which can be built again")
+        lines.append(
+            _number(len(told.snapshots), "training set on disk", "training sets on disk") + " (can be built again)"
+        )
     return lines
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _print(told: Forgotten, dialog: Dialog, is_withdrawn: bool) -> None:
