@@ -1,6 +1,6 @@
-"""Looking for many short strings in one pass: what lets small talk by before any rule runs; and lists of words.
+"""Many words at once: sets and alternatives of them, and a pattern that finds any in one pass, before other rules run.
 
-Knows nothing of what the strings stand for.
+Knows nothing of what the words stand for.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from typing import Any
 def word_set(*lines: str) -> frozenset[str]:
     """The words of some lines of text, for lists that are easier to read without quotes and commas."""
     return frozenset(word for line in lines for word in line.split())
+
+
+def one_of(*lines: str) -> str:
+    """The words of some lines, expressions without spaces, as alternatives: "street st" is "street|st"."""
+    return "|".join(word for line in lines for word in line.split())
 
 
 def any_of(words: Iterable[str]) -> re.Pattern[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from twin.privacy.folding import Folded
+from twin.privacy.numbers import is_reference
 from twin.privacy.spans import Hit
 from twin.privacy.values import CJK, counts_something
 
@@ -41,13 +42,14 @@ _SURE = re.compile(
     |восстановлен\w+|двухфактор\w+)
         | (?:одноразов|проверочн|секретн|подтвержда\w+|смс)\w*\s(?:код|пароль|пин)\w{0,2} | код-подтверждения
         | пароль\sиз\s(?:смс|sms) | двухфактор\w+ | двухэтапн\w+ )(?![а-я])
-    | 验证码 | 驗證碼 | 校验码 | 动态码 | 动态密码 | 動態密碼 | 确认码 | 认证码 | 短信码 | 激活码
+    | (?<![a-z])(?:[a-z]{3,12}\s)?verification(?=\s?[:=]\s?[0-9]) | (?<![a-z])(?:login|sign-?in|app|sms)\spin(?![a-z])
+    | 验证码 | 驗證碼 | 校验码 | 动态码 | 动态密码 | 动态口令 | 動態密碼 | 确认码 | 认证码 | 短信码 | 激活码
     | 登录码 | 随机码 | 一次性密码 | 短信密码 | 短信验证
     """
 )
 _WEAK = re.compile(
     r"(?<![a-z0-9])(?:codes?|sms|texts?|texted)(?![a-z])|(?<![а-я])(?:код(?:а|у|ом|ик|ы)?|смс(?:к\w{1,2}"
-    r"|очк\w)?|сообщени[ея])(?![а-я])|短信|代码是"
+    r"|очк\w)?|сообщени[ея])(?![а-я])|短信|代码是|(?<![\u4e00-\u9fff])码是"
 )
 _NOT_A_SECRET = re.compile(
     r"(?:error|exit|status|http|https|response|return|zip|postal|post|area|country|dial(?:ing)?|promo"
@@ -83,10 +85,11 @@ _LINKED = re.compile(
 )
 _ANSWERED = re.compile(r"[^.!?\n]{0,25}\?\s*(?:[^\W\d]{1,12}[\s,.:!\-]{1,3}){0,4}")
 _BEHIND = re.compile(
-    r"""(?x)[\s.,"')]{0,3}(?:[-=(]\s?)?(?:(?:is|are|это|вот|-|是|为|is\syour|is\sthe|the|your|my|ваш|твой|мой|наш
-    |您的|你的|[a-z]{3,12}|[а-я]{3,12}|google|your\s\w+)[\s,]{1,2}){0,3}
-    (?: (?:verification|security|login|confirmation|authentication|one-time|access|sms|otp|2fa)?\s?(?:code|otp
-    |passcode)(?![a-z]) | код(?:\s|$|\.|,|!) | код\sдля | 验证码 | 校验码 | 动态码 )"""
+    r"""(?x)[\s.,"')]{0,3}(?:[-=(]\s?)?
+    (?:(?:is|are|это|вот|-|is\syour|is\sthe|the|your|my|ваш|твой|мой|наш|[a-z]{3,12}|[а-я]{3,12}|your\s\w+)[\s,]{1,2}
+      |(?:是|为|您的|你的|就是)\s?){0,3}
+    (?: (?:verification|security|login|confirmation|authentication|one-time|access|sms|otp|2fa)?\s?
+        (?:code|otp|passcode)(?![a-z]) | код(?:\s|$|\.|,|!) | код\sдля | 验证码 | 校验码 | 动态码 )"""
 )
 _USE = re.compile(
     r"(?:\b(?:use|enter|type|input)|введи(?:те)?|вбей|вводи|输入|请输入)\s?(?:code\s|the code\s|код\s"
@@ -94,6 +97,11 @@ _USE = re.compile(
     r"|reset|get)|as\syour|for\s(?:login|verif)|для\s(?:вход|подтвер|автори)|чтобы)|来?(?:登录|验证|完成))"
 )
 _GOOGLE = re.compile(r"(?<![a-z0-9])[a-z]{1,3}-(?P<code>[0-9]{5,8})(?![0-9])(?=\s(?:is|-|это|-)\s|\s?(?:是|为))")
+
+
+# What a bank calls a password is a one-time code when it says that nobody may be told.
+_NOBODY = re.compile(r"никому|не (?:сообщайте|говорите|передавайте)|do not share|don't share|请勿|切勿|勿泄露")
+_PASSWORD = re.compile(r"(?:парол\w|password|密码)[\s:\-是为：]{1,3}(?:для \w+ )?(?P<code>[0-9]{4,8})(?![0-9])")
 
 
 def find_codes(folded: Folded) -> Iterator[Hit]:
@@ -117,11 +125,28 @@ def find_codes(folded: Folded) -> Iterator[Hit]:
         if value is None and "?" in low[word.end() : word.end() + 30]:
             asked = _ANSWERED.match(low, word.end())
             value = _VALUE.match(low, asked.end()) if asked else None
+        if value is None:
+            value = _at_the_end(folded, word.end())
         if value and _stands(folded, value, linked is not None and linked.end() > word.end() + 1):
             yield _hit(*value.span("code"), rank=52)
         elif not word[0].startswith(("sms", "text", "смс", "сообщ")):
             yield from _in_front(folded, word.start(), 14)
     yield from _told_on(folded)
+    if _NOBODY.search(low):
+        for match in _PASSWORD.finditer(low):
+            yield _hit(*match.span("code"), rank=70)
+
+
+_END = re.compile(r"\s*(?:$|[.!,;]|[\U0001f000-\U0001faff])")
+
+
+def _at_the_end(folded: Folded, at: int) -> re.Match[str] | None:
+    """A number with which the clause ends that begins at a word for a code: "код на почту пришел 990012"."""
+    found = re.compile(r"[^.!?\n0-9]{1,40}(?<=\s)").match(folded.low, at)
+    value = _VALUE.match(folded.low, found.end()) if found else None
+    if value is None or _TIME.fullmatch(value["code"]) or is_reference(folded.before(value.start(), 30)):
+        return None
+    return value if _END.match(folded.low, value.end()) else None
 
 
 def _is_nobodys(folded: Folded, word: re.Match[str]) -> bool:

@@ -11,9 +11,10 @@ from functools import partial
 
 from twin.privacy.clues import word_set
 from twin.privacy.folding import Folded
+from twin.privacy.key_words import KEYS, Key
 from twin.privacy.spans import Hit
 from twin.privacy.values import TOKEN, Shape, classes, shape, trim
-from twin.privacy.vocabulary import KEYS, RESERVED_USERS, Key
+from twin.privacy.vocabulary import RESERVED_USERS
 
 _hit = partial(Hit, label="PASSWORD")
 
@@ -31,7 +32,7 @@ _LABELS = word_set(
 _CREDENTIAL = re.compile(
     r"логин|доступ|учетк|аккаунт|админк|creds|credential|login|log in|user|account|акк\b|wi-?fi|вай-?фай|ssid"
     r"|network|роутер|router"
-    r"|账号|帐号|账户|用户名|后台|登录|登陆|vpn|впн"
+    r"|账号|帐号|账户|用户名|后台|登录|登陆|vpn|впн|\bssh|\bftp|\bsql|server|сервер|服务器|sudo|админ"
 )
 
 
@@ -79,6 +80,13 @@ _TRY = re.compile(
 )
 
 
+_SAYS = re.compile(
+    r"(?:\bit'?s|\bwas|\bis now|\bnow|\bnah|\bmaybe|\bor|это|теперь|вот|был|стал|или|может|是|就是|或者?)[\s,:\"']{1,3}"
+    r"(?P<value>[^\s\u4e00-\u9fff]{8,32})"
+)
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-!@#$%^&*?+~=.")
+
+
 def find_bare(folded: Folded) -> Iterator[Hit]:
     """Words that their shape alone gives away, and mixed words after "try this one"."""
     for token in TOKEN.finditer(folded.text):
@@ -99,20 +107,50 @@ def find_bare(folded: Folded) -> Iterator[Hit]:
         text = folded.text[slice(*value)]
         if shape(text) >= Shape.STRONG and classes(text) >= 3 and any(map(str.isdecimal, text)):
             yield _hit(*value, rank=41)
+    for match in _SAYS.finditer(folded.low):
+        value = trim(folded.text, *match.span("value"))
+        text = folded.text[slice(*value)]
+        if shape(text) >= Shape.STRONG and classes(text) == 4 and set(text) <= _PLAIN:
+            yield _hit(*value, rank=41)
 
 
-_TYPED_IN = re.compile(
-    r"(?:\benter|\bpunch in|\btype|\bdial|\bpress|\bkey in|\bput in|набери|набирай|введи|вбей|жми|нажми|输入"
-    r"|按)\s?(?P<value>[#*]?[0-9][0-9a-zа-я]{3,9}[#*]?)\s?(?:at|on|in|into|to open|на|в|у|чтобы|для|进|开"
-    r"|就)\s?(?:the\s|our\s|нашем?\s)?(?:\w+\s)?(?:gate|door|keypad|panel|lock|alarm|buzzer|intercom|домофон"
-    r"|калитк|подъезд|двер|панел|замк|门|锁)"
+_DOOR_THINGS = (
+    "gate|door|keypad|panel|lock|alarm|buzzer|intercom|домофон\\w*|калитк\\w|подъезд\\w*|двер\\w|панел\\w|замк\\w|门|锁"
+)
+_TYPING = (
+    "\\benter|\\bpunch in|\\btype|\\bdial|\\bpress|\\bkey in|\\bput in|набери|набирай|введи|вводи|вбей|жми|нажми|тыкай"
+    "|输入|按"
+)
+_DIGITS = r"(?P<value>[#*]?[0-9][0-9a-zа-я]{3,9}[#*]?)"
+_TYPED_IN = (
+    # enter 1397 at the gate
+    re.compile(
+        rf"(?:{_TYPING})\s?{_DIGITS}\s?(?:at|on|in|into|to open|на|в|у|чтобы|для|进|开|就)\s?(?:the\s|our\s|нашем?\s)?"
+        rf"(?:\w+\s)?(?:{_DOOR_THINGS})"
+    ),
+    # у подъезда жми 48К2580
+    re.compile(
+        rf"(?:{_DOOR_THINGS})[\s,]{{1,2}}(?:(?:just|you|then|и|просто|там"
+        rf"|потом)\s)?(?:{_TYPING})\s?{_DIGITS}(?![0-9a-zа-я])"
+    ),
+)
+# use q7w8e9 to log in: mixed letters and digits
+_TO_LOG_IN = re.compile(
+    r"(?:\buse|\benter|\btype|\btry|log ?in with|введи|вбей|вводи|输入"
+    r"|用)\s(?P<value>[^\s\u4e00-\u9fff]{5,40})\s?(?:to|and|и|чтобы"
+    r"|для|就能?|来|可以).{0,16}(?:log|sign in|get in|enter|open|зайд|войд|вход|откро|登|进)"
 )
 
 
 def find_typed_in(folded: Folded) -> Iterator[Hit]:
     """Codes that somebody is told to type in: "enter 1397 at the gate"."""
-    for match in _TYPED_IN.finditer(folded.low):
-        yield _hit(*match.span("value"), rank=59)
+    for pattern in _TYPED_IN:
+        for match in pattern.finditer(folded.low):
+            yield _hit(*match.span("value"), rank=59)
+    for match in _TO_LOG_IN.finditer(folded.low):
+        value = trim(folded.text, *match.span("value"))
+        if shape(folded.text[slice(*value)]) >= Shape.STRONG:
+            yield _hit(*value, rank=42)
 
 
 _SPELLED = re.compile(

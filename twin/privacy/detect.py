@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+import phonenumbers
+import stdnum
+
 from twin.privacy.clues import any_of, word_set
 from twin.privacy.codes import find_codes
 from twin.privacy.credentials import find_bare, find_pairs, find_spelled, find_typed_in
@@ -19,20 +22,22 @@ from twin.privacy.money import find_accounts, find_cards
 from twin.privacy.network import find_addresses_of_machines, find_secrets_in_links
 from twin.privacy.passwords import find_passwords
 from twin.privacy.phones import find_phones
-from twin.privacy.places import find_western_addresses
 from twin.privacy.places_chinese import find_chinese_addresses
+from twin.privacy.places_english import find_english_addresses
+from twin.privacy.places_european import find_european_addresses
 from twin.privacy.places_russian import find_russian_addresses
 from twin.privacy.repeats import find_repeats
 from twin.privacy.spans import Hit, Span, settle
 from twin.privacy.wallets import find_seeds, find_wallets
 
-DETECTORS_VERSION = "1"
+DETECTORS_VERSION = f"2-{phonenumbers.__version__}-{stdnum.__version__}"
 """Changes whenever the results for some text may change: a cache of results is keyed by it."""
 
 Detector = Callable[[Folded], Iterator[Hit]]
 
 _PASSWORD_CLUES = any_of(
     word_set(
+        "alarm safe vault gate door замок ворот сигнализ 锁",
         "pass pasw psw pw p/w pin puk code combo mdp kennwort contra clave senha has wachtw senord heslo",
         "jelsz salas ifre parola palavra wifi wi-fi wlan key word keypad lock парол пароль порол пасс пасв",
         "пас пин пук код шифр слов ключ домоф сейф калитк фраз 密码 密碼 口令 暗 提取 解压 访问码 分享码 开机",
@@ -47,6 +52,7 @@ _SPELLED_EMAIL_CLUES = any_of(
 )
 _CODE_CLUES = any_of(
     word_set(
+        "verif 口令",
         "code код otp 2fa mfa sms смс text 码 碼 tan got says sent kod código codigo codice enter input type",
         "приш присл скинул введи вбей вводи 输入 收到 пароль пин 短信 сообщ двух password 密码 密碼 pin pass",
         "пуш push",
@@ -102,7 +108,7 @@ def detectors_for(folded: Folded) -> Iterator[Detector]:
         yield find_chinese_addresses
     elif _NUMBER_WORDS.search(low):
         yield find_phones
-        yield find_western_addresses
+        yield find_english_addresses
     if has_at or "#" in low or _SPELLED_EMAIL_CLUES.search(low):
         yield find_emails
     if has_at or "/" in low or "=" in low or low.count(":") >= 2:
@@ -121,7 +127,8 @@ def detectors_for(folded: Folded) -> Iterator[Detector]:
 
 def _for_numbers(folded: Folded, digits: int) -> Iterator[Detector]:
     low = folded.low
-    yield find_western_addresses
+    yield find_english_addresses
+    yield find_european_addresses
     if not low.isascii():
         yield find_russian_addresses
         yield find_chinese_addresses
@@ -129,9 +136,9 @@ def _for_numbers(folded: Folded, digits: int) -> Iterator[Detector]:
         yield find_codes
     if digits >= 3:
         yield find_cards
+        yield find_ids
     if digits >= 4:
         yield find_addresses_of_machines
-        yield find_ids
     if digits >= 5:
         yield find_accounts
         yield find_phones

@@ -9,23 +9,22 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from twin.privacy.clues import word_set
+from twin.privacy.clues import one_of, word_set
 from twin.privacy.folding import Folded
 from twin.privacy.spans import Hit
 from twin.privacy.values import CJK
 
 _hit = partial(Hit, label="EMAIL")
 
-_TLD = (
-    "com|net|org|edu|gov|io|me|co|info|biz|dev|app|xyz|online|site|tech|email|cloud|eu|uk|us|ca|au|nz|ie|de|a"
-    "t|ch|fr|be|nl|lu|es|pt|it|pl|cz"
-    "|sk|hu|ro|bg|gr|se|no|dk|fi|ee|lv|lt|ru|su|ua|by|kz|uz|ge|am|az|md|rs|hr|si|tr|il|ae|in|cn|hk|tw|jp|kr|s"
-    "g|my|th|vn|id|br|mx|ar|cl|za"
+_TLD = one_of(
+    "com net org edu gov io me co info biz dev app xyz online site tech email cloud eu uk us ca au nz ie de",
+    "at ch fr be nl lu es pt it pl cz sk hu ro bg gr se no dk fi ee lv lt ru su ua by kz uz ge am az md rs hr",
+    "si tr il ae in cn hk tw jp kr sg my th vn id br mx ar cl za",
 )
-_PROVIDERS = (
-    "gmail|googlemail|hotmail|outlook|yahoo|icloud|proton|protonmail|gmx|web|yandex|ya|mail|bk|list|inbox|ram"
-    "bler|qq|163|126|sina"
-    "|foxmail|aol|live|msn|me|fastmail|tutanota|orange|free|wanadoo|libero|wp|onet|interia|seznam|ukr"
+_PROVIDERS = one_of(
+    "gmail googlemail hotmail outlook yahoo icloud proton protonmail gmx web yandex ya mail bk list inbox",
+    "rambler qq 163 126 sina foxmail aol live msn me fastmail tutanota orange free wanadoo libero wp onet",
+    "interia seznam ukr",
 )
 # An ASCII address ends where Chinese or Cyrillic letters begin; without word boundaries, as those are letters too.
 _ASCII = re.compile(
@@ -55,9 +54,9 @@ _DOT = (
     r"(?:\s*(?:\(\s*(?:dot|точка|\.|点|punto|punkt)\s*\)|\[\s*(?:dot|точка|\.|点)\s*\]|\{\s*dot\s*\}|点)\s*"
     r"|\s+(?:dot|точка|тчк|punto|punkt|点|\.)\s+|\.(?=\S))"
 )
-_RU_HOSTS = (
-    "яндекс|янд?екс|ya|джимейл|гмейл|гмаил|жмейл|мейл|мэйл|маил|майл|мыло|рамблер|бк|лист|инбокс|хотмейл|аутл"
-    "ук|айклауд|протон|яху|яхо|вп"
+_RU_HOSTS = one_of(
+    "яндекс янд?екс ya джимейл гмейл гмаил жмейл мейл мэйл маил майл мыло рамблер бк лист инбокс хотмейл",
+    "аутлук айклауд протон яху яхо вп",
 )
 _LOCAL = rf"[a-zа-я0-9][\w.+\-]{{0,40}}(?:{_DOT}[a-zа-я0-9][\w+\-]{{0,30}}){{0,2}}"
 _SPELLED = re.compile(
@@ -91,7 +90,7 @@ def find_emails(folded: Folded) -> Iterator[Hit]:
                     yield _hit(_own_script(match["local"]) + match.start(), match.end(), rank=79)
         for match in _NO_TLD.finditer(low):
             yield _hit(*match.span(), rank=78)
-    elif "#" in low:
+    if "#" in low:
         for match in _HASHED.finditer(low):
             yield _hit(*match.span(), rank=78)
     yield from _spelled(low)

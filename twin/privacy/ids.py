@@ -19,6 +19,7 @@ from stdnum.it import codicefiscale
 from stdnum.se import personnummer
 from stdnum.us import ssn
 
+from twin.privacy.documents import DOCUMENT
 from twin.privacy.folding import Folded
 from twin.privacy.spans import Hit
 
@@ -86,71 +87,39 @@ _ALONE: tuple[tuple[re.Pattern[str], Callable[[str], bool] | None], ...] = (
     (re.compile(_L + r"[a-z]{1,2}[0-9]{6}\([0-9a]\)"), None),  # Hong Kong
 )
 
-_DOCUMENT = re.compile(
-    r"""(?x)
-    (?<![a-z])(?: pass?ports? | passeport | reisepass(?:nummer)? | personalausweis | ausweis(?:nummer|nr)?
-    | pasaporte | passaporto | paszport\w*
-      | dow[oó]d\w*(?:\sosobist\w+)? | paspoort | ssn | s\.s\.n\.? | itin | social(?:\ssecurity)?(?:\s(?:number
-      |num|no))? | soc\ssec
-      | ni(?:no)?(?=\s(?:number|num|no|is|:)|:|\s[a-z]{2}\s?[0-9]) | nino | national\s(?:insurance
-      |id)(?:\s(?:number|num|no|card))?
-      | (?:driver'?s?|driving)\s(?:licen[cs]e|permit) | licen[cs]e\s(?:number|num|no|\#) | ss\s?(?=\#)
-      | my\slicen[cs]e | dl(?:\s?(?:number|num|no|\#|:))? | (?:tax|tin|taxpayer)\s?(?:id|number|no|file\snumber
-      |identification\snumber)
-      | tin | tfn | utr | nhs(?:\s(?:number|no|num))? | (?:state|government|gov|national
-      |photo)\s?id(?:\s(?:number|no|card))? | id(?:entity)?\s?card(?:\s(?:number|no))?
-      | my\sid(?:\s(?:number|no|num))? | id\s(?:number|no|num) | visa\s(?:number|no) | green\scard
-      | resident\spermit | residence\spermit | medicare(?:\snumber)? | sin(?=\s[0-9]{3}[ \-][0-9]{3})
-      | sin\s(?:number|no) | taj(?:-?szám)? | svnr | sv-?nr | fødselsnummer | personnummer | adószám | aadhaa?r
-      | pan\s(?:card|number|no)
-      | steuer-?\s?(?:id|nummer|nr|identifikationsnummer|identnr) | idnr | sozialversicherungsnummer
-      | sv-?nummer | rentenversicherungsnummer | krankenversichertennummer | führerschein(?:nummer)?
-      | n[°o]\s?s[eé]cu(?:rité\ssociale)? | numéro\sde\ss[eé]cu(?:rité\ssociale)?(?:\ssociale)?
-      | s[eé]cu(?:rité\ssociale)? | nir | carte\s(?:d'identité|vitale) | permis(?:\sde\sconduire)? | numéro\sfiscal
-      | dni | nie | nif | nuss | cif | carnet(?:\sde\s(?:identidad|conducir))? | codice\sfiscale | c\.?f\.?
-      | carta\sd'identità | patente | tessera\ssanitaria
-      | pesel | nip | bsn | burgerservicenummer | rijksregisternummer | personnummer | personnr
-      | cpr(?:-?(?:nummer|nr))? | hetu | henkilötunnus | rodné\sčíslo | rč | cnp | egn | oib | amka
-      | pps(?:n)?(?:\s(?:number|no))? | ahv | isikukood | asmens\skodas
-      | cartão\sde\scidadão | contribuinte | cpf | rg | curp | rfc | rut )(?![a-z])
-    | (?<![а-я])(?: загран\w*(?:\sпаспорт\w*)? | паспорт\w* | пасп\.?
-    | сери[яию](?:\s(?:и\s)?номер)?(?:\sпаспорта)? | снилс\w* | инн | иин | ипн | рнокпп
-    | (?:вод(?:ительск\w+)?\.?\s)?(?:удостоверени\w+|права?(?=[\s:]\s?[0-9]{2})|права) | водительск\w+
-      | в/у | ву(?![а-я]) | полис\w*(?:\sомс)? | омс | енп | свидетельств\w+(?:\sо\s[а-я]+)? | военн?ик
-      | военн\w+\sбилет\w* | внж | рвп | айди\sкарт\w+ | id-?карт\w+ | карт\w+\sгражданина
-      | ідентифікаційн\w+ )(?![а-я])
-    | (?<![а-яіїєґ])(?:іпн|рнокпп|єдрпоу)(?![а-яіїєґ]) | егн | αμκα | αφμ | 주민(?:등록)?번호 | マイナンバー
-    | 身份证 | 身份證 | 身分證 | 身分证 | 证件 | 證件 | 护照 | 護照 | 通行证 | 通行證 | 台胞证
-    | 回乡证 | 军官证 | 驾照 | 驾驶证 | 行驶证 | 社保 | 医保 | 居住证
-    | 学生证号 | 社会保障 | 户口本号?
-    """
+# Between the word and the number: words that tie, and at most one more ("PESEL mamy", "паспортные данные").
+_TIE = (
+    r"[\s,.]{0,2}(?:(?:numbers?|num|no|nr|card|id|is|'s|это|мой|моя|expires|код|номер\w?|рф|россии|серии|серия|вид"
+    r"|lautet|ist|est|es|è)(?![a-zа-я])|n°|nº|#|№|号码?|號碼?|卡号?|是|为|：|:|=|-|\(itin\)|\(ssn\))"
 )
-# The number after the word: a few words of linking between, then something with at least five digits.
-_LINK = (
-    r"(?:\s?(?:(?:numbers?|num|no|nr|card|id|is|'s|это|мой|моя|expires|код|номер\w?|рф|россии|серии|серия|вид"
-    r"|lautet|ist|est|es|è)(?![a-zа-я])|n°|nº|#|№|—|号码?|號碼?|卡号?|是|为|：|:|=|-|\(itin\)|\(ssn\)))*"
-)
+_AFTER = re.compile(rf"(?:{_TIE}){{0,6}}(?:[\s,]{{1,2}}[a-zа-я]{{2,12}}(?=[\s:]))?(?:{_TIE}){{0,4}}[\s:#№.,\-]{{0,3}}")
+_STRAIGHT = re.compile(rf"(?:{_TIE}){{0,6}}[\s:#№.,\-]{{0,3}}")
 _NUMBER = re.compile(
-    _LINK.replace(r"\s?", r"[\s,.]{0,2}")
-    + (
-        r"[\s:#№.,\-]{0,3}(?P<number>(?:[a-zа-я]{1,5}[ \-]{0,1})?[0-9](?:[ \-./]{0,1}[0-9a-zа-я]){4,22}(?:\([0-9a]"
-        r"\))?)(?![0-9a-zа-я])"
-    )
+    r"(?P<number>(?:[a-z]{1,3}[ \-]?|[a-z]{4,5}|[а-я]{2}[ \-]?)?[0-9](?:[ \-./№]?[0-9a-zа-я]){4,22}(?:\([0-9a]\))?)"
+    r"(?![0-9a-zа-я])"
 )
+_MIXED = re.compile(r"(?P<number>(?=(?:[a-z]{0,9}[0-9]){3})[a-z0-9]{7,18})(?![0-9a-zа-я])")
+_DATE = re.compile(r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-][0-9]{2,4}")
 _RU_SERIES = re.compile(
-    r"сери[яию]\s?:?\s?(?P<first>[0-9]{2}\s?[0-9]{2}|[ivx]{1,5}-?[а-я]{2})[\s,;]{1,3}(?:и\s)?(?:номер|№"
-    r"|n)\s?:?\s?(?P<second>[0-9]{6,7})(?![0-9])"
+    r"сери[яию]\s?:?\s?(?P<first>[0-9]{2}\s?[0-9]{2}|[ivx]{1,5}-?[а-я]{2})[\s,;]{1,3}(?:и\s)?(?:номер|№|n)\s?:?\s?"
+    r"(?P<second>[0-9]{6,7})(?![0-9])"
 )
-_CERTIFICATE = re.compile(r"(?<![a-zа-я0-9])(?P<number>[ivxіх]{1,5}[ \-][а-я]{2}[ №\-]{1,2}[0-9]{6})(?![0-9])")
-_MILITARY = re.compile(r"военн\w+(?:\sбилет\w*)?[\s:№]{1,3}(?P<number>[а-я]{2}[ №\-]{0,2}[0-9]{6,7})(?![0-9])")
-_PARTS = re.compile(r"[a-zа-я]+|[0-9]+")
-_LETTERS_ALLOWED = re.compile(r"[a-z]{0,9}|[а-я]{0,2}|[ivx]{1,5}[а-я]{2}")
+_WITH_LETTERS = (
+    re.compile(
+        r"(?<![a-zа-я0-9])(?P<number>[ivxіх]{1,5}[ \-][а-я]{2}[ №\-]{1,2}[0-9]{6})(?![0-9])"
+    ),  # birth certificate
+    re.compile(r"военн\w+(?:\sбилет\w*)?[\s:№]{1,3}(?P<number>[а-я]{2}[ №\-]{0,2}[0-9]{6,7})(?![0-9])"),
+    re.compile(r"(?P<number>[\u4e00-\u9fff]字第?[0-9]{6,8}号?)"),  # Chinese officers
+    re.compile(
+        r"(?<![0-9])(?P<number>[0-9]{2} ?[0-9]{2}[ №]{0,2}[0-9]{6})\W{1,3}(?:это\s)?(?:мой\s|её\s|ее\s|его\s)?паспорт"
+    ),
+)
 
 
 def find_ids(folded: Folded) -> Iterator[Hit]:
     """Every number of a document, without the word for it."""
     low = folded.low
-    if folded.digits < 4:
+    if folded.digits < 3:
         return
     for pattern, is_valid in _ALONE:
         for match in pattern.finditer(low):
@@ -159,25 +128,27 @@ def find_ids(folded: Folded) -> Iterator[Hit]:
     for match in _RU_SERIES.finditer(low):
         yield _hit(*match.span("first"), rank=75)
         yield _hit(*match.span("second"), rank=75)
-    for pattern in (_CERTIFICATE, _MILITARY):
+    for pattern in _WITH_LETTERS:
         for match in pattern.finditer(low):
             yield _hit(*match.span("number"), rank=75)
-    for word in _DOCUMENT.finditer(low):
+    for word in DOCUMENT.finditer(low):
         yield from _beside(low, word)
 
 
 def _beside(low: str, word: re.Match[str]) -> Iterator[Hit]:
     """The number that follows the word for a document."""
-    found = _NUMBER.match(low, word.end(), word.end() + 90)
-    if found is None:
-        return
-    start, end = found.span("number")
-    end = start + len(_document_number(low[start:end]))
-    digits = sum(map(str.isdecimal, low[start:end]))
-    if digits >= (6 if word[0][0] in "псз" else 5) and not re.fullmatch(
-        r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-][0-9]{2,4}", low[start:end]
-    ):
-        yield _hit(start, end, rank=77 if word[0][0] in "身证證护護снп" else 73)
+    reach = word.end() + 90
+    for between, number in ((_STRAIGHT, _NUMBER), (_STRAIGHT, _MIXED), (_AFTER, _NUMBER)):
+        tie = between.match(low, word.end(), reach)
+        found = number.match(low, tie.end(), reach) if tie else None
+        if found is None:
+            continue
+        start = found.start()
+        written = _document_number(found["number"])
+        digits = sum(map(str.isdecimal, written))
+        if digits >= (6 if word[0][0] in "псз" else 3 if number is _MIXED else 5) and not _DATE.fullmatch(written):
+            yield _hit(start, start + len(written), rank=77 if word[0][0] in "身证證护護снп" else 73)
+            return
 
 
 def _document_number(written: str) -> str:
@@ -193,9 +164,6 @@ def _document_number(written: str) -> str:
             break
         kept += gap + word
     return kept.rstrip(" .-/")
-
-
-_PLAIN_SNILS = re.compile(r"снилс\W{1,3}(?P<number>[0-9]{11})(?![0-9])")
 
 
 def find_snils(folded: Folded) -> Iterator[Hit]:

@@ -60,7 +60,7 @@ _WORD = re.compile(
         | bearer | basic(?=\s[a-z0-9+/=]{16}) | api | keys? | creds? | credentials? | pat | webhook
         | licen[cs]e\skey | x-api-key | sas | accountkey | sharedaccesskey )
       | токен\w* | апи(?:\s?-?ключ\w*)? | ключ\w* | секрет\w* | кей(?![а-я]) | апишк\w+ | вебхук\w* | jwt | жвт
-      | 密钥 | 秘钥 | 令牌 | 密鑰 | key | token | secret | 授权码 | appid
+      | 密钥 | 秘钥 | 令牌 | 密鑰 | key | token | secret | 授权码
     )"""
 )
 _BETWEEN = re.compile(
@@ -76,7 +76,7 @@ _AFTER_AWS = re.compile(
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _STRONG_WORD = re.compile(
-    r"api|token|secret|токен|апи|секрет|密钥|秘钥|令牌|bearer|key[\"']?\s?[:=]|ключ\s(?:от|к|для)\s(?:апи|api)|_key"
+    r"heroku|яндекс|yandex|2gis|2гис|карт|maps|license|ключ\sот|api|token|secret|токен|апи|секрет|密钥|秘钥|令牌|bearer|key[\"']?\s?[:=]|ключ\s(?:от|к|для)\s(?:апи|api)|_key"
 )
 _PUBLIC = re.compile(
     r"(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+|sha256:|sha512-|sha1:|commit|public\s?key|publickey|pubkey"
@@ -105,7 +105,7 @@ def _beside(folded: Folded, word: re.Match[str]) -> Iterator[Hit]:
     near = folded.low[word.start() : value.start()]
     if _PUBLIC.search(folded.before(value.start(), 30)) or _PUBLIC.search(folded.before(word.start(), 30) + " "):
         return
-    if _UUID.fullmatch(value[0]) and not _STRONG_WORD.search(near):
+    if _UUID.fullmatch(value[0]) and not _STRONG_WORD.search(folded.before(word.start(), 16) + near):
         return
     if "://" in folded.text[max(0, value.start() - 8) : value.end() + 3]:
         return

@@ -48,7 +48,7 @@ _SECURITY = re.compile(r"security code\W{1,3}(?:is\s)?(?P<code>[0-9]{3})(?![0-9]
 _AT_THE_END = re.compile(r"[\s,;/]{1,3}(?P<code>[0-9]{3})\s*$")
 _AFTER_EXPIRY = re.compile(
     r"[\s,;]{1,3}(?:exp\w*\.?:?\s|срок\s|до\s|valid\s(?:thru|until)\s|有效期)?(?:0[1-9]"
-    r"|1[0-2])\s?/\s?(?:20)?[2-4][0-9][\s,;/]{1,3}(?P<code>[0-9]{3})(?![0-9])"
+    r"|1[0-2])\s?/\s?(?:20)?[2-4][0-9][\s,;/]{1,3}(?:(?:код|code|csc|cv\w{1,2})[\s:]{1,2})?(?P<code>[0-9]{3})(?![0-9])"
 )
 
 
@@ -86,10 +86,12 @@ def _card_rank(folded: Folded, start: int, end: int, groups: list[int]) -> int:
     if not 13 <= sum(groups) <= 19 or (len(groups) > 1 and groups[0] < 4) or any(size < 2 for size in groups):
         return 0
     digits = re.sub(r"[^0-9]", "", folded.low[start:end])
-    if not _NETWORKS.fullmatch(digits) or len(set(digits)) < 2:
-        return 0
     before = folded.before(start, 40)
     named = bool(_CARD_WORDS.search(before))
+    if len(set(digits)) < 2:
+        return 0
+    if not _NETWORKS.fullmatch(digits):
+        return 71 if named and groups == [4, 4, 4, 4] else 0
     if luhn.is_valid(digits):
         if is_reference(before) and not named:
             return 0

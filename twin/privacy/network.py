@@ -29,8 +29,9 @@ _VERSION = re.compile(
         |bios|patch|agent|api|sdk|app|section|sec|chapter|clause|paragraph|para|article|art|figure|fig|table
         |rule|step|oid|isbn|doi|protocol|bluetooth|kernel
         |python|node|nginx|postgres|mysql|redis|torch|cuda|nvidia|office|outlook|unity|unreal|blender|telegram)
-      | верси\w+ | прошивк\w+ | релиз\w* | сборк\w+ | обнов\w+ | апдейт\w* | патч\w* | драйвер\w* | пункт\w*
-      | п | пп | раздел\w* | глав\w+ | стать\w+ | ст | §
+      | (?<![а-я])(?:верси\w+ | прошивк\w+ | релиз\w* | сборк\w+ | обнов\w+ | апдейт\w* | патч\w* | драйвер\w*
+      | пункт\w*
+      | п | пп | раздел\w* | глав\w+ | стать\w+ | ст) | §
       | 版本号? | 固件 | 升级 | 更新 | 章 | 节 | 条 | 系统
     )[\s:./№#\-]{0,3}(?:(?:to|до|на|с|from|is|到|v|no|номер)[\s.]{1,2})?$
     """
@@ -81,7 +82,7 @@ def _is_somebodys(folded: Folded, match: re.Match[str]) -> bool:
         _HOST.search(before[-24:]) or _HOST.search(folded.after(match.end(), 16)) or folded.after(match.end(), 1) == ":"
     )
     if all(octet < 32 for octet in octets) and not named:  # as likely a version or a clause of a contract
-        return octets[0] == 10 and octets[1] in (0, 8, 10)
+        return octets[0] == 10
     return True
 
 
@@ -141,7 +142,7 @@ _PATH = re.compile(
     rf"/(?:[a-z]{{1,15}}[-_])?(?:reset(?:[-_]?password)?|password[-_]?reset|passwd|recover(?:y)?"
     r"|confirm(?:ation)?|verify|verification|activate|activation|invit(?:e|ation)s?|invite[-_]link"
     r"|magic(?:[-_]link)?|auth|login|signin|sign-in|join|joinchat|token|t|unlock|webhooks?|services|hooks?"
-    rf"|subscribe|sub|s|share|bot)/(?P<secret>(?:[A-Za-z0-9_\-]{{8,40}}/){{0,3}}[A-Za-z0-9_\-.=%~]{{14,600}})(?"
+    rf"|subscribe|sub|s|share|bot)/(?:[0-9]{{6,25}}/)?(?P<secret>(?:[A-Za-z0-9_\-]{{8,40}}/){{0,3}}[A-Za-z0-9_\-.=%~]{{14,600}})(?"
     rf"=[/?#{_END}]|$|[.,;!)])",
     re.I,
 )

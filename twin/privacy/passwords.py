@@ -13,6 +13,7 @@ from functools import partial
 
 from twin.privacy.clues import word_set
 from twin.privacy.folding import Folded
+from twin.privacy.key_words import KEYS, Key
 from twin.privacy.spans import Hit
 from twin.privacy.values import CJK, TOKEN, Shape, classes, counts_something, shape, trim
 from twin.privacy.vocabulary import (
@@ -20,10 +21,8 @@ from twin.privacy.vocabulary import (
     CONNECTED,
     FILLERS,
     IS,
-    KEYS,
     NO_VALUE,
     SERVICES,
-    Key,
     is_description,
 )
 
@@ -70,7 +69,9 @@ class _Reading:
     found: bool = False
 
 
-_ONE_TIME = re.compile(r"(?:one[ -]?time|otp|temporary sms|одноразов\w{2,3}|смс-?|sms-?|短信|动态|一次性)\s?$")
+_ONE_TIME = re.compile(
+    r"(?:one[ -]?time|otp|temporary sms|одноразов\w{2,3}|смс-?|sms-?|短信|动态|一次性|login|sign-?in)\s?$"
+)
 _FROM_TEXT = re.compile(r"\s(?:из|с|from|in)\s(?:the\s)?(?:смс|sms|text)")
 # "login/pass: mark / Qwerty1": the first word is the login.
 _LOGIN_AND = re.compile(
@@ -92,7 +93,12 @@ def find_passwords(folded: Folded) -> Iterator[Hit]:
     for match in KEYS.finditer(folded.low):
         key = Key[match.lastgroup or "word"]
         before = folded.before(match.start(), 60)
-        if key is Key.verb or _ONE_TIME.search(before[-16:]) or _FROM_TEXT.match(folded.low, match.end()):
+        one_time = _ONE_TIME.search(before[-16:])
+        if (
+            key is Key.verb
+            or (one_time and (key is Key.pin or "in" not in one_time[0]))
+            or _FROM_TEXT.match(folded.low, match.end())
+        ):
             continue
         pair = _LOGIN_THEN.match(folded.text, match.end()) if _LOGIN_AND.search(before[-14:]) else None
         if pair:
@@ -115,6 +121,11 @@ def _after(folded: Folded, at: int, reading: _Reading) -> Iterator[Hit]:
             return
         position = end
         value = _quoted(text, start, reading) or trim(text, start, end)
+        if reading.link is Link.COLON and reading.key in (Key.word, Key.phrase):
+            phrase = _PHRASE.match(text, start)
+            if phrase and not _GRAMMAR & set(phrase[0].split()):
+                yield _hit(*phrase.span(), rank=65)
+                return
         tied = not reading.found or bool(CONNECTED.search(previous))
         if tied and _is_value(folded, value, reading):
             yield _hit(*value, rank=60 + 2 * reading.link.value)
@@ -125,6 +136,14 @@ def _after(folded: Folded, at: int, reading: _Reading) -> Iterator[Hit]:
         if not tied and not CONNECTED.search(previous):
             return
         _step(folded, start, end, reading)
+
+
+_GRAMMAR = word_set(
+    "the and for it is as in on at to of my your our his her you we they same last see ask with not need check",
+    "please help whatever forgot idk use have has was are this that when from will can just like about let me",
+    "know one time",
+)
+_PHRASE = re.compile(r"[a-z]{3,12}(?: [a-z]{3,12}){2,5}(?=\s*$)")
 
 
 def _whole(text: str, token: re.Match[str], reach: int) -> int:
@@ -164,7 +183,7 @@ _CONJUNCTIONS = word_set("and but because so и но а und et y")
 _TO = word_set("на to as в auf a en")
 _STILL = word_set("now just still actually просто щас сейчас снова / | ,")
 _PRONOUN_IS = word_set("its it's thats that's")
-_CJK_IS = re.compile(r"(?:是|为|為|就是|改成了?|改为了?|换成了?|设成了?|设为了?|设置成了?|变成了?|用的?)$")
+_CJK_IS = re.compile(r"(?:是|为|為|就是|改成了?|改为了?|换成了?|设成了?|设为了?|设置成了?|变成了?|用的?|按|输入?)$")
 
 
 def _step(folded: Folded, start: int, end: int, reading: _Reading) -> None:
@@ -174,7 +193,8 @@ def _step(folded: Folded, start: int, end: int, reading: _Reading) -> None:
     reading.words += 1 if re.match(rf"[^{CJK}]", word) else max(1, len(word) // 3)
     reading.purpose = bare in _PREPOSITIONS
     reading.has_purpose = reading.has_purpose or reading.purpose
-    reading.went_on = reading.went_on or bare in _CONJUNCTIONS
+    aside = not (reading.has_purpose or bare in IS or bare in _STILL or not word.isascii() or not bare.isalpha())
+    reading.went_on = reading.went_on or bare in _CONJUNCTIONS or aside
     reading.changed = reading.changed or bool(CHANGED.search(word))
     is_is = bare in IS and (bare not in _PRONOUN_IS or reading.words <= 1 or reading.broke)
     if word in _ARROWS or word.endswith((":", "=", "->")):
@@ -232,7 +252,7 @@ def _strong_is_value(folded: Folded, value: tuple[int, int], reading: _Reading, 
     return len(text) >= (5 if reading.words else 4)
 
 
-_DATE = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?[.-]\d\d?[.-](?:19|20)?\d\d")
+_DATE = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?[.-]\d\d?[.-](?:19|20)\d\d|\d\d?\.\d\d?\.\d\d")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 
 
@@ -297,7 +317,7 @@ def _is_last(folded: Folded, end: int) -> bool:
 _TIES = re.compile(
     r"[\s\"')(,.;:!]*(?:(?:is|was|are|'s|thats|that's|its|it's|the|a|my|our|your|ur|her|his|their|for|new|old|current"
     r"|real|right|correct|wifi|wi-fi|login|phone|door|gate|alarm|main|это|вот|мой|наш|твой|и|есть|новый|старый"
-    r"|текущий|тот|самый|der|das|ist|est|le|la|es|我的?|你的?|家里?的?|是|就是|这是|这个|那个|的|新|老|旧)"
+    r"|текущий|тот|самый|as|used|der|das|ist|est|le|la|es|我的?|你的?|家里?的?|是|就是|这是|这个|那个|的|新|老|旧)"
     r"(?![a-zа-я])[\s,]*|[-=,(]\s*)*"
 )
 _SAYS_IS = re.compile(r"\bis\b|'s|thats|это|вот|[-=(]|是")
@@ -308,6 +328,7 @@ def _before(folded: Folded, word: re.Match[str], key: Key) -> Iterator[Hit]:
     low = folded.before(word.start(), 60)
     tail = _backwards(low)
     end = word.start() - (len(low) - tail)
+    end -= len(folded.low[max(0, end - 4) : end]) - len(folded.low[max(0, end - 4) : end].rstrip(" ，,。:："))
     begin = max(folded.low.rfind(" ", 0, end), folded.low.rfind("\n", 0, end), end - 65) + 1
     pieces = list(TOKEN.finditer(folded.text, begin, end))
     if not pieces or pieces[-1].end() < end:
@@ -329,8 +350,11 @@ def _before(folded: Folded, word: re.Match[str], key: Key) -> Iterator[Hit]:
 def _backwards(low: str) -> int:
     """Where the words that only tie a value to the key word behind it begin."""
     tail = len(low)
-    for word in reversed(list(re.finditer(rf"[{CJK}]+|[^\s{CJK}]+", low))[-6:]):
-        if not _TIES.fullmatch(word[0]):
+    words = list(re.finditer(rf"[{CJK}]+|[^\s{CJK}]+", low))[-7:]
+    while words:
+        word = words.pop()
+        of_something = bool(words) and words[-1][0] in _PREPOSITIONS and word[0].isalpha()
+        if not (_TIES.fullmatch(word[0]) or word[0] in _PREPOSITIONS or of_something):
             return word.end()
         tail = word.start()
     return tail

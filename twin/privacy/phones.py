@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 
 import phonenumbers
 
+from twin.privacy.clues import one_of
 from twin.privacy.folding import Folded
 from twin.privacy.numbers import is_reference
 from twin.privacy.spans import Hit
@@ -29,7 +30,7 @@ _DATES = re.compile(
     r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:[0-9]{4}|[0-9]{2})(?![0-9])|[0-9]{4}[./\-][0-9]{1,2}[./\-][0-9]{1,2}(?![0-9])"
     r"|(?:19|20)[0-9]{2}\s?[-/]\s?(?:19|20)[0-9]{2}(?![0-9])"
 )
-_DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![.0-9])")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:[ .][0-9]{3}){2,}")
 
 _BEFORE = re.compile(
@@ -57,7 +58,8 @@ _NO_NUMBER = re.compile(
 _AFTER = re.compile(
     r"""(?x)[\s\-,.;:)(]{0,4}(?:(?:is|thats|that's|its|это|мой|my|the|new|her|his|our|mom's|на|на\sнего|for)\s){0,3}
     (?: (?:cell|number|mobile|phone|whatsapp|work|office|landline|call|text|ring) (?![a-z])
-    | тел | номер | рабоч | домашн | мобил | звон | набер | ватсап | горяч | маме?(?![а-я]) | сбп | сбер
+    | мой(?![а-я]) | мамин | папин | mine(?![a-z]) | тел | номер | рабоч | домашн | мобил | звон | набер | ватсап
+    | горяч | маме?(?![а-я]) | сбп | сбер
     | 电话 | 手机 | 打给 | 联系 | 号码 | 我的?号 )
     """
 )
@@ -109,14 +111,14 @@ def _rank(folded: Folded, start: int, end: int) -> int:
     written = folded.low[start:end]
     digits = re.sub(r"[^0-9]", "", written)
     before = folded.before(start, 40)
-    if _DATES.match(written) or _DOTTED.fullmatch(written):
+    if _DATES.match(written) or _DOTTED.match(written):
         return 0
     asked = _is_asked_for(folded, before, end)
     if "+" in written:
         return 72 if _is_possible("+" + digits) else 0
     if is_reference(before) and not asked:
         return 0
-    if counts_something(folded.after(end, 16)) and not asked:
+    if counts_something(folded.after(end, 16)) and not asked and not _EXTENSION.match(folded.low, end):
         return 0
     if digits.startswith("00") and 11 <= len(digits) <= 17:
         return 66 if _is_possible("+" + digits[2:]) and (asked or len(written) > len(digits)) else 0
@@ -145,7 +147,7 @@ def _looks_like_one(digits: str, written: str) -> bool:
         return groups[0] in (1, 4) and not _THOUSANDS.fullmatch(written)
     if len(digits) == 10 and groups in ([3, 3, 4], [3, 7]) and re.fullmatch(r"[2-9][0-9]{2}[2-9][0-9]{6}", digits):
         return True
-    if len(digits) == 11 and digits[0] == "1" and groups == [1, 3, 3, 4]:
+    if groups[-3:] == [3, 3, 4] and digits[:-10] in ("1", "001"):
         return True
     if len(digits) == 10 and groups in ([3, 3, 2, 2], [3, 3, 4]) and (digits[0] == "9" or "(" in written):
         return True
@@ -186,10 +188,9 @@ _CHINESE = re.compile(
 )
 _WORD_DIGITS = "zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple"
 _ENGLISH = re.compile(rf"(?<![a-z])(?:{_WORD_DIGITS})(?:[\s,\-]{{1,2}}(?:{_WORD_DIGITS})){{6,13}}(?![a-z])")
-_RU_DIGITS = (
-    "ноль|один|два|три|четыре|пять|шесть|семь|восемь|девять|десять|\\w+надцать|двадцать|тридцать|сорок|\\w+де"
-    "сят|девяносто|сто|двести"
-    "|триста|четыреста|\\w+сот"
+_RU_DIGITS = one_of(
+    r"ноль один два три четыре пять шесть семь восемь девять десять \w+надцать двадцать тридцать сорок",
+    r"\w+десят девяносто сто двести триста четыреста \w+сот",
 )
 _RUSSIAN = re.compile(
     rf"(?<![а-я])(?:плюс\s)?(?:восемь|семь)[\s,\-]{{1,2}}девятьсот(?:[\s,\-]{{1,2}}(?:{_RU_DIGITS})(?![а-я])"

@@ -15,32 +15,27 @@ from twin.privacy.spans import Span
 # Words that only introduce a value; in lower case.
 _INTRODUCTIONS = word_set(
     # English
-    "password passwords pass pw pwd passwd passcode passphrase pin pincode code codes otp login user "
-    "username account acc acct wifi wi-fi network ssid email e-mail mail phone "
-    "number num no nr cell mobile tel telephone card visa mastercard amex debit credit cvv cvc cvc2 cvv2 exp "
-    "expiry iban bic swift bank sort routing key api apikey token secret bearer "
-    "authorization private public seed phrase mnemonic recovery backup words wallet address addr btc eth sol "
-    "usdt trc20 erc20 crypto ip ipv4 ipv6 mac server host port ssn id passport "
-    "licence license driving driver's drivers nino ni insurance social security tax verification sms is it "
-    "its it's was are here heres here's the this that my our your ur his her new old "
-    "and or of for to from on at in a an btw pls please ok okay ty thx thanks hey hi lol one link url reset "
-    "zip postcode unit flat apt "
+    "password passwords pass pw pwd passwd passcode passphrase pin pincode code codes otp login user username",
+    "account acc acct wifi wi-fi network ssid email e-mail mail phone number num no nr cell mobile tel",
+    "telephone card visa mastercard amex debit credit cvv cvc cvc2 cvv2 exp expiry iban bic swift bank sort",
+    "routing key api apikey token secret bearer authorization private public seed phrase mnemonic recovery",
+    "backup words wallet address addr btc eth sol usdt trc20 erc20 crypto ip ipv4 ipv6 mac server host port ssn",
+    "id passport licence license driving driver's drivers nino ni insurance social security tax verification",
+    "sms is it its it's was are here heres here's the this that my our your ur his her new old and or of for to",
+    "from on at in a an btw pls please ok okay ty thx thanks hey hi lol one link url reset zip postcode unit",
+    "flat apt",
     # Russian
-    "пароль пароля пароли паролю пасс пас пасворд пассворд пин пинкод пин-код код кода кодик домофон "
-    "домофона подъезд подъезда логин юзер акк аккаунт вайфай вайфая вайфаю сеть почта почты мыло имейл "
-    "телефон тел номер моб мобильный карта карты карту карте сбер сбербанк тинькофф тинек альфа втб срок цвв "
-    "ибан счет счёт р/с рс бик банк реквизиты ключ ключи токен апи секрет приватный приватник закрытый "
-    "сид фраза сид-фраза мнемоника кошелек кошелёк адрес айпи сервер сервера порт паспорт снилс инн серия "
-    "права полис загран смс подтверждения доступа входа бота от для на в к с и или а это вот мой моя моё наш "
-    "наша "
-    "твой его ее её новый новая старый такой там тут если что чё ок окей спасибо спс плиз пожалуйста привет "
-    "лови держи ссылка"
-    " "
+    "пароль пароля пароли паролю пасс пас пасворд пассворд пин пинкод пин-код код кода кодик домофон домофона",
+    "подъезд подъезда логин юзер акк аккаунт вайфай вайфая вайфаю сеть почта почты мыло имейл телефон тел номер",
+    "моб мобильный карта карты карту карте сбер сбербанк тинькофф тинек альфа втб срок цвв ибан счет счёт р/с",
+    "рс бик банк реквизиты ключ ключи токен апи секрет приватный приватник закрытый сид фраза сид-фраза",
+    "мнемоника кошелек кошелёк адрес айпи сервер сервера порт паспорт снилс инн серия права полис загран смс",
+    "подтверждения доступа входа бота от для на в к с и или а это вот мой моя моё наш наша твой его ее её новый",
+    "новая старый такой там тут если что чё ок окей спасибо спс плиз пожалуйста привет лови держи ссылка",
     # Chinese
-    "密码 密码是 密码： 口令 账号 账户 帐号 用户名 登录 手机 手机号 电话 号码 邮箱 邮件 卡号 银行卡 银行卡号 "
-    "身份证 身份证号 护照 护照号 验证码 验证码是 地址 钱包 钱包地址 私钥 助记词 "
-    "密钥 服务器 我的 我 是 这是 的 给你 新 新的 "
-    "wifi密码 支付密码 门禁 门禁密码 开门密码 家里 我家"
+    "密码 密码是 密码： 口令 账号 账户 帐号 用户名 登录 手机 手机号 电话 号码 邮箱 邮件 卡号 银行卡 银行卡号",
+    "身份证 身份证号 护照 护照号 验证码 验证码是 地址 钱包 钱包地址 私钥 助记词 密钥 服务器 我的 我 是 这是 的",
+    "给你 新 新的 wifi密码 支付密码 门禁 门禁密码 开门密码 家里 我家",
 )
 _WORDS = re.compile(r"[\u4e00-\u9fff]+|[^\W_]+(?:['’/\-][^\W_]+)*")
 _CJK_INTRODUCTIONS = tuple(

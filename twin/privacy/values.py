@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 
+from twin.privacy.clues import one_of
+
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 STOPS = "\u3001\u3002\u3008-\u3011\uff01\uff0c\uff1b\uff1f\uff5e\u2026\u00b7\u2022\u00bf\u00a1"
 EMOJI = "\u2190-\u21ff\u2300-\u23ff\u2460-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff\ue000-\uf8ff"
@@ -32,12 +34,11 @@ class Shape(IntEnum):
 
 
 _PLACEHOLDER = re.compile(r"\[[a-z]+(?: [a-z]+)?\]")
-_UNITS = (
-    "st|nd|rd|th|k|kk|m|b|s|h|x|d|g|gb|mb|kb|tb|gib|mib|kg|km|cm|mm|ml|ms|px|pt|fps|hz|khz|mhz|ghz|kwh|w|kw|v|a|ah|mah"
-    "|am|pm|min|mins|sec|secs|hr|hrs|hours|days|yrs|years|yo|usd|eur|rub|uah|kzt|btc|eth|bit|nm|inch|in|ft|lbs|oz|mph"
-    "|й|я|е|го|му|ый|ой|ая|ое|ти|ми|х|к|р|руб|рублей|кк|тыс|млн|ч|час|часов|мин|минут|сек|лет|год|года|г|кг|к"
-    "м|м|см|мм|мл|л"
-    "|гб|мб|тб|шт|раз|раза|этаж|чел|дней|дня|гр|в|d|р-н|uhr|fois|seitenkosten"
+_UNITS = one_of(
+    "st nd rd th k kk m b s h x d g gb mb kb tb gib mib kg km cm mm ml ms px pt fps hz khz mhz ghz kwh w kw v",
+    "a ah mah am pm min mins sec secs hr hrs hours days yrs years yo usd eur rub uah kzt btc eth bit nm inch",
+    "in ft lbs oz mph й я е го му ый ой ая ое ти ми х к р руб рублей кк тыс млн ч час часов мин минут сек лет",
+    "год года г кг км м см мм мл л гб мб тб шт раз раза этаж чел дней дня гр в d р-н uhr fois",
 )
 _NO_SECRET = re.compile(
     r"""(?xi)

@@ -1,87 +1,13 @@
 """The words around passwords in English, Russian, Chinese and the larger European languages.
 
-Knows nothing of sentences; it only says which words promise a value, tie to it, or cannot be one.
+Knows nothing of sentences; it only says which words tie to a value, and which cannot be one.
 """
 
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 from twin.privacy.clues import word_set
-
-
-class Key(Enum):
-    """What kind of word promises a value."""
-
-    word = "password in all its spellings"
-    phrase = "a pass phrase or secret word: letters alone are a value"
-    pin = "a PIN: digits"
-    door = "the code of a door, a safe, an alarm"
-    short = "pass, пас, code of a lock: words with other meanings"
-    verb = "the same letters, but not a password"
-
-
-_DOORS_EN = (
-    "key ?box|key|airbnb|apartment|apt|flat|cabin|gym|pool|storage|stairwell|laundry|mailbox|hotel "
-    "room|door|gate|garage|alarm|entry|entrance|building|lock|safe|locker|lockbox|keypad|key "
-    "pad|house|lobby|shed|padlock|elevator|unlock|screen ?lock|parking|front door|back "
-    "door|buzzer|intercom|suitcase|bike lock"
-)
-_DOORS_RU = (
-    r"домофон\w*|подъезд\w*|калитк\w+|двер\w+|замк\w+|замок|сейф\w*|ворот\w*|сигнализац\w+|шлагбаум\w*"
-    r"|лифт\w*|чемодан\w*"
-    r"|ячейк\w+|гараж\w*|парадн\w+|ключниц\w+|дач\w+|вайфа\w+|wi-?fi|телефон\w*|айфон\w*|айпад\w*|планшет\w*"
-    r"|ноут\w*|комп\w*"
-    r"|разблокировк\w+|экран\w*|симк\w+|карт\w+|входн\w+|велозамк\w+|офис\w*"
-)
-
-KEYS = re.compile(
-    rf"""(?x)
-    (?P<verb> (?<![a-z])(?:you|to|i|we|u|they|will|could|would|should|must|might|still|'ll|didn't|didnt|don't
-    |not|can't|cant|couldn't|please|just|he|she|boarding|season|day|travel
-        |free|bus|hall|mountain|ski|gate|press|guest|backstage|first|second|third|\d(?:st|nd|rd|th)) \ pass(?![a-z\w:=])
-      | \d\s?password | password\s(?:managers?|protected|reset\slink|policy|generator) | pass\s(?:me|the|it|by
-      |out|away|through)(?![a-z])
-      | (?<![a-z])pin\s(?:the|it|this|that|a|up|down|me|him|her)(?![a-z]) | 口令红包 | 密码学
-    )
-    | (?P<phrase> (?<![a-z])(?:pass[ -]?phrases?|code\s?words?|secret\s(?:word|answer)|safe\s?word|magic\sword)(?![a-z])
-      | (?<![а-я])(?:кодов\w{{2}}\sслов\w{{1,2}}|секретн\w{{2}}\sслов\w{{1,2}}|контрольн\w{{2}}\sслов\w{{1,2}}
-      |кодов\w{{2}}\sфраз\w|парольн\w{{2}}\sфраз\w|фраза-пароль)
-      | 暗号|暗語|暗语|口令词
-    )
-    | (?P<door> (?<![a-z])(?:(?:{_DOORS_EN})(?:'s)?\s(?:pass)?(?:codes?|combo|combination|pin)
-        | codes?\s(?:for|to|of|on|at)\s(?:\w+\s){{0,3}}?(?:{_DOORS_EN})
-        | (?:the|lock|locker|safe|locker's)\s(?:combo|combination) | combo\s(?:is|for|to) | (?:bike\s|pad
-        |front\s|back\s)?(?:lock|padlock|door|gate|locker|safe)(?=\s?[:=]\s?[\#*]?[0-9]{{3}}) | keypad
-        | lockbox | lock\sbox )(?![a-z])
-      | (?<![а-я])(?:(?:код\w{{0,2}}|шифр\w?)\s(?:(?:от|на|в|для|к|у|с)\s)?(?:[а-я]{{2,12}}\s)?(?:{_DOORS_RU})
-      | (?:сейф|замок|калитка|двер[ьи]|ворота|домофон|подъезд|шлагбаум)\s(?:код|пин|пароль) | (?:замок|калитка
-      |двер[ьи]|ворота|сейф|шлагбаум)(?=\s?[:=-]\s?[\#*]?[0-9]{{3}}) | домофон\w? | сейф\w?\sоткрыва\w+
-      | калитк\w )(?![а-я])
-      | 门禁码?|開門碼|开门码|门锁|大门码|保险[箱柜]|门口机|单元门|楼下门
-    )
-    | (?P<pin> (?<![a-z])(?:pin(?:[ -]?(?:codes?|numbers?|no))?|puk)(?![a-z]) | пин(?:[ -]?код\w{{0,2}}|а|у
-    |ом)?(?![а-я]) | (?<![а-я])пук[ -]?код
-        | pin码 | (?<![a-z])(?:unlock|screen|phone)\s(?:code|pin|pattern)(?![a-z])
-        | (?:支付|取款|解锁|锁屏|提款|交易|查询|开门|开机|手机|银行卡)(?:的)?(?:密码|密碼)
-        | code\ssecret | codice\ssegreto )
-    | (?P<word>
-        pa?s{{1,3}}[ -]?(?:w[o0]?r?[o0]?r?|[o0]wr?|[o0]r)d{{1,2}}s?(?![a-z]) | p@ssw[o0]rds?(?![a-z])
-        | passwd(?![a-z]) | (?<![a-z])passwor?(?![a-z])
-      | pass[- ]?codes?(?![a-z]) | (?<![a-z0-9])(?:pwd?|pwds|psw|pswd|pswrd|psswrd|pass?w|p/w|pwrd|mdp)(?![a-z])
-      | (?<=_)(?:pass|pwd)(?=\s?[=:]) | passwort\w{{0,2}} | kennwort\w{{0,2}} | zugangscode
-      | (?<![a-z])(?:mot\sde\spasse|contrase(?:ñ|n)a|clave|senha|palavra-passe|has(?:ł|l)o|wachtwoord|l(?:ö
-      |o)senord|heslo|jelsz(?:ó|o)|salasana|(?:ş|s)ifre(?:si)?|parola)(?![a-z])
-      | (?<![a-z])(?:wi-?fi|network|security|wpa2?|wlan)[ -](?:key|schlüssel|code)(?![a-z]) | wlan-?(?:schlüssel
-      |code|key) | clé\swi-?fi | code\swi-?fi
-      | (?<![а-я])(?:п[ао]р[оа]л(?:ь|я|ю|ем|е|и|ей|ям|ями|ях|ик|ика|ька|ьчик)?|пас{{1,2}}в[оа]рд[а-я]{{0,2}}
-      |пасс(?:а|у|ы|ом|ик)?|код-пароль|ключ\s(?:от\s)?(?:вай-?фая|wi-?fi|сети))(?![а-я])
-      | 密码|密碼|口令|提取码|提取碼|解压码|访问码|分享码|开机码
-    )
-    | (?P<short> (?<![a-z])(?:pass)(?![a-z]) | (?<![а-я])пас(?![а-я]) )
-    """
-)
 
 IS = word_set(
     "is was are = - это эта этот такой такая таков вот теперь стоит стал стала будет есть был была c'est est "
@@ -131,46 +57,34 @@ RESERVED_USERS = word_set(
 
 NO_VALUE = word_set(
     # English: what people say of a password instead of telling it
-    "wrong right correct incorrect same different changed expired required invalid weak strong secure safe "
-    "easy hard simple long short "
-    "stupid ridiculous missing gone lost forgotten saved stored written hidden there here below above "
-    "attached inside under behind "
-    "somewhere still always never not none nothing unknown empty blank what whatever which where when how "
-    "why who that this these "
-    "those then than some something someone anything everything literally really very super just like "
-    "probably maybe also now too so "
-    "your yours mine ours theirs please help thanks send sent tell ask check look see need needs want forgot "
-    "remember know don't dont "
-    "doesn't doesnt can't cant won't isn't isnt yes yeah yep nope okay lol lmao haha hahaha sorry with "
-    "without from into onto about "
-    "manager reset hint field policy protected because since until after before again already being been "
-    "have does must should "
-    "could would will with mandatory optional case-sensitive sensitive supposed working broken good fine "
-    "great cool funny weird "
-    "dumb obvious private secret shared taped stuck printed posted pinned back front fridge router desk card "
-    "paper note later soon "
-    "tomorrow today tonight tba tbd n/a null none undefined true false string number username email name "
-    "birthday pet default "
-    "only mom dad kids everyone nobody anyone most best worst next last first second other another both each every "
-    "the and but for its it's i'll i'm you're they gonna going trying looking asking typing "
+    "wrong right correct incorrect same different changed expired required invalid weak strong secure safe easy",
+    "hard simple long short stupid ridiculous missing gone lost forgotten saved stored written hidden there",
+    "here below above attached inside under behind somewhere still always never not none nothing unknown empty",
+    "blank what whatever which where when how why who that this these those then than some something someone",
+    "anything everything literally really very super just like probably maybe also now too so your yours mine",
+    "ours theirs please help thanks send sent tell ask check look see need needs want forgot remember know",
+    "don't dont doesn't doesnt can't cant won't isn't isnt yes yeah yep nope okay lol lmao haha hahaha sorry",
+    "with without from into onto about manager reset hint field policy protected because since until after",
+    "before again already being been have does must should could would will with mandatory optional",
+    "case-sensitive sensitive supposed working broken good fine great cool funny weird dumb obvious private",
+    "secret shared taped stuck printed posted pinned back front fridge router desk card paper note later soon",
+    "tomorrow today tonight tba tbd n/a null none undefined true false string number username email name",
+    "birthday pet default only mom dad kids everyone nobody anyone most best worst next last first second other",
+    "another both each every the and but for its it's i'll i'm you're they gonna going trying looking asking",
+    "typing",
     # Russian
-    "правильный неправильный неверный верный старый новый прежний другой такой тот этот этом свой твой мой "
-    "наш ваш простой сложный "
-    "длинный короткий слабый надежный обычный стандартный один тоже также нужен надо можно нельзя забыл "
-    "забыла помню знаю какой "
-    "который если скину скинь скажу спроси кинь дай дам пришлю напишу потом вечером завтра сегодня сейчас "
-    "опять снова всегда никогда "
-    "никому нигде нету есть будет было была были подходит работает меняй меняли поменяй смени введи вводи "
-    "напиши запиши сохранен "
-    "сброшен утерян истек слетел пустой прошлый вчера где как что кто когда почему зачем чтобы потому только "
-    "просто вообще типа "
-    "короче блин пожалуйста плиз спасибо помоги без от для при под над там тут здесь туда сюда дома лежит "
-    "написан приклеен висит "
-    "внизу сверху слева справа снизу выше ниже такая таким самый самом тем том всё все всем всех него него ней "
+    "правильный неправильный неверный верный старый новый прежний другой такой тот этот этом свой твой мой наш",
+    "ваш простой сложный длинный короткий слабый надежный обычный стандартный один тоже также нужен надо можно",
+    "нельзя забыл забыла помню знаю какой который если скину скинь скажу спроси кинь дай дам пришлю напишу",
+    "потом вечером завтра сегодня сейчас опять снова всегда никогда никому нигде нету есть будет было была были",
+    "подходит работает меняй меняли поменяй смени введи вводи напиши запиши сохранен сброшен утерян истек",
+    "слетел пустой прошлый вчера где как что кто когда почему зачем чтобы потому только просто вообще типа",
+    "короче блин пожалуйста плиз спасибо помоги без от для при под над там тут здесь туда сюда дома лежит",
+    "написан приклеен висит внизу сверху слева справа снизу выше ниже такая таким самый самом тем том всё все",
+    "всем всех него него ней",
     # German, French, Spanish
-    "falsch richtig vergessen gleich immer noch nicht kein geändert abgelaufen weiß oublié faux changé "
-    "toujours même incorrect "
-    "incorrecta olvidé cambiada misma siempre"
+    "falsch richtig vergessen gleich immer noch nicht kein geändert abgelaufen weiß oublié faux changé toujours",
+    "même incorrect incorrecta olvidé cambiada misma siempre",
 )
 
 _DESCRIBES = re.compile(
@@ -190,17 +104,13 @@ NO_ANSWER = (
     | SERVICES
     | word_set(
         # What people say instead of an answer.
-        "idk dunno nope yep yeah yup sure wait waiting second moment later soon sorry nothing none hmm hmmm ummm "
-        "lolol kidding seriously "
-        "really maybe probably obviously exactly anyway whatever never forgot texted sending coming checking "
-        "looking calling wtf omg damn "
-        "shit fuck fine great cool nice good perfect awesome done same guess hold hello hahah hahahaha lmfao ofc "
-        "btw honestly literally "
-        "незнаю хз без понятия понятно ясно ладно сек секунду секундочку минуту минутку подожди погоди щас "
-        "сейчас скину скинула скинул спасибо "
-        "спс пожалуйста привет конечно давай хорошо окей норм нормально понял поняла забудь блин блять черт ахах "
-        "ахаха хаха хахаха лол угу ага "
-        "наверное может вроде точно никакой какой напишу отправила отправил прислал прислала лови держи смотри "
-        "вечером утром днем"
+        "idk dunno nope yep yeah yup sure wait waiting second moment later soon sorry nothing none hmm hmmm ummm",
+        "lolol kidding seriously really maybe probably obviously exactly anyway whatever never forgot texted",
+        "sending coming checking looking calling wtf omg damn shit fuck fine great cool nice good perfect awesome",
+        "done same guess hold hello hahah hahahaha lmfao ofc btw honestly literally незнаю хз без понятия понятно",
+        "ясно ладно сек секунду секундочку минуту минутку подожди погоди щас сейчас скину скинула скинул спасибо",
+        "спс пожалуйста привет конечно давай хорошо окей норм нормально понял поняла забудь блин блять черт ахах",
+        "ахаха хаха хахаха лол угу ага наверное может вроде точно никакой какой напишу отправила отправил прислал",
+        "прислала лови держи смотри вечером утром днем",
     )
 )
