@@ -253,3 +253,13 @@ def test_a_killed_conversion_leaves_the_database_as_it_was(tmp_path: Path) -> No
     encrypt(path, RAW)
     connect(path, RAW, 1.0).close()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["twin.db"]
+
+
+def test_a_home_without_a_database_gets_an_encrypted_one(
+    home: Settings, run_twin: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = in_home(home, monkeypatch, "file")
+    assert run_twin("database", "encrypt").code == 0
+    assert is_encrypted(home.database)
+    with Store.of(settings) as store:
+        assert store.message_count() == 0

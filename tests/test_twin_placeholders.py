@@ -61,3 +61,9 @@ def test_a_kind_without_words_keeps_its_own_name_in_every_language() -> None:
     assert {placeholder("hologram_call", None, language) for language in LANGUAGES} == {"[hologram call]"}
     assert all(placeholder(kind, "😂", language)[1:-1] for kind, language in product(KINDS, LANGUAGES))
     assert len(LANGUAGES) >= 18
+
+
+def test_a_note_of_words_is_no_emoji_and_is_not_shown() -> None:
+    assert placeholder("sticker", "password: hunter22") == "[sticker]"
+    assert placeholder("sticker", "👍🏽") == "[sticker 👍🏽]"
+    assert placeholder("sticker", "5️⃣") == "[sticker 5️⃣]"

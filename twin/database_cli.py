@@ -69,7 +69,7 @@ def decrypt() -> None:
 
 
 def _existing(settings: Settings) -> None:
-    """An empty home gets a database to encrypt."""
+    """An empty home gets a plain database to encrypt."""
     if not settings.database.exists() or not settings.database.stat().st_size:
         settings.database.unlink(missing_ok=True)
-        Store.of(settings).close()
+        Store.open(settings.database).close()

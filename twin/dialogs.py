@@ -120,7 +120,7 @@ class Dialogs:
     def peer(self, chat_id: int) -> Peer:
         """Who is on the other side of a dialog, as far as the owner's messages and tags tell."""
         row = self._db.execute("select name, relation from dialogs where chat_id = ?", [chat_id]).fetchone()
-        return Peer(*row) if row else NOBODY
+        return Peer(without_secrets(row[0]), row[1]) if row else NOBODY
 
     def include(self, chat_id: int, is_included: bool) -> None:
         """Let a dialog count, or leave it out from now on; what is stored stays stored."""
@@ -133,6 +133,13 @@ class Dialogs:
     def excluded(self) -> frozenset[int]:
         """The ids of the dialogs that the owner excluded."""
         return frozenset(row[0] for row in self._db.execute("select chat_id from dialogs where not is_included"))
+
+
+def without_secrets(name: str | None) -> str | None:
+    """A name as a prompt may tell it: people note phone numbers and worse beside the names of their contacts."""
+    from twin.privacy import find, replace
+
+    return replace(name, find(name)) if name else name
 
 
 def _fold(name: str | None) -> str:

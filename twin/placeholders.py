@@ -105,6 +105,8 @@ def placeholder(media: str, note: str | None = None, language: str = "en") -> st
     name = words[media] if media in _MEDIA else media.replace("_", " ")
     if note and (length := _SECONDS.fullmatch(note)):
         note = f"{length[1]} {words['seconds']}"
+    elif note and any(sign.isalpha() for sign in note):
+        note = None  # no emoji: words that nobody has looked through for secrets
     return f"[{name} {note}]" if note else f"[{name}]"
 
 

@@ -74,7 +74,7 @@ class DatasetSettings(Section):
     )
     val_share: float = Field(0.08, gt=0, lt=0.5, description="latest share held out to choose a checkpoint")
     test_share: float = Field(0.10, gt=0, lt=0.5, description="share after that, held out to report on")
-    max_held_out_turns: int = Field(500, ge=1, description="no more turns than this in either held-out part")
+    max_held_out_turns: int = Field(500, ge=1, description="about so many turns at most in either held-out part")
     val_from: datetime | None = Field(None, description="instead of shares: validation starts here (UTC)")
     test_from: datetime | None = Field(None, description="instead of shares: the test part starts here (UTC)")
 
