@@ -164,3 +164,23 @@ def test_a_large_history_holds_out_no_more_than_the_limit():
     moments = [t.started_at for s in found for t in s.turns if t.is_supervisable]
     assert sum(m >= cuts.test_from for m in moments) == 50
     assert sum(cuts.val_from <= m < cuts.test_from for m in moments) == 50
+
+
+def test_an_answer_after_a_long_silence_is_known_by_its_question_and_a_name_brings_no_secret(store, home):
+    talk(store, 40)
+    store.add_dialog(9, "Anna +1 (415) 555-2671")
+    asked = 2 * 1440 + 300
+    store.write_messages(
+        [
+            message(1, asked, False, "what's the wifi password?", chat=9),
+            message(2, asked + 90, True, "purplerain2024", chat=9),
+            message(3, asked + 91, True, "see you", chat=9),
+        ]
+    )
+    named = home.model_copy(update={"dataset": DatasetSettings(peer="name")})
+    folder = build(store, named).folder
+    everything = "".join(path.read_text() for path in folder.iterdir() if path.is_file())
+    assert "see you" in everything
+    assert "purplerain2024" not in everything
+    assert "555-2671" not in everything
+    assert "Anna [phone]" in everything

@@ -6,7 +6,7 @@ Knows nothing of parts, cuts or snapshots.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from training.recipes.sets import Sets
 from training.reuse import Derived
 from training.scrubbing import CLEAN, Finding, Verdict, verdict
 from twin.conversations import split_by_silence
-from twin.dialogs import Dialog
+from twin.dialogs import Dialog, without_secrets
 from twin.language import of_owner
 from twin.messages import Peer, Session
 from twin.privacy.blocklist import Blocklist
@@ -29,6 +29,9 @@ from twin.store import Store
 EXCLUDED, OF_LISTED_PERSON, USED = "excluded by you", "with somebody on your list", "used"
 
 Texts = list[str]
+
+_LOOK_BACK = 6
+"""Messages before a run in which a question may stand that its first messages answer."""
 
 
 @dataclass(slots=True)
@@ -83,17 +86,18 @@ def gather(
     blocklist = Blocklist.of(settings.privacy.words, settings.privacy.people)
     gathered = load(store, settings, blocklist)
     sets = list(Sets(store.db).sessions())
-    sources = [(history, [m.text for m in run.raw]) for history in gathered.histories for run in history.runs]
-    windows: list[tuple[History | Session, Texts]] = [*sources, *((each, _texts_of(each)) for each in sets)]
+    sources = [(history, *window) for history in gathered.histories for window in _windows(history)]
+    windows: list[tuple[History | Session, Texts, Texts]] = [*sources, *((each, [], _texts_of(each)) for each in sets)]
     on_progress("Looking for secrets", 0.1)
-    findings = examine_all(
-        [texts for _, texts in windows],
+    examined = examine_all(
+        [[*before, *texts] for _, before, texts in windows],
         Derived(store.db, "scrub"),
         workers=workers,
         on_progress=lambda share: on_progress("Looking for secrets", 0.1 + 0.55 * share),
     )
+    findings = [found[len(before) :] for (_, before, _), found in zip(windows, examined, strict=True)]
     with Vault.rebuild(settings.home) as vault:
-        for (where, texts), found in zip(windows, findings, strict=True):
+        for (where, _, texts), found in zip(windows, findings, strict=True):
             for text, finding in zip(texts, found, strict=bool(found)):
                 for span in finding.spans:
                     vault.add(span.label, text[span.start : span.end])
@@ -138,6 +142,15 @@ class _Judge:
         }
 
 
+def _windows(history: History) -> Iterator[tuple[Texts, Texts]]:
+    """Of each run what was said just before it, and its own texts: an answer may come after a long silence."""
+    before: Texts = []
+    for run in history.runs:
+        texts = [message.text for message in run.raw]
+        yield before, texts
+        before = [*before, *texts][-_LOOK_BACK:]
+
+
 def load(store: Store, settings: Settings, blocklist: Blocklist) -> Gathered:
     """The dialogs that count, in runs, and an account of the others; nothing is judged yet."""
     gathered = Gathered([], [], of_owner(store.db, settings))
@@ -164,7 +177,7 @@ def _use(dialog: Dialog, blocklist: Blocklist) -> str:
 def _peer(dialog: Dialog, settings: DatasetSettings) -> Peer:
     """What a prompt will tell of them, and no more."""
     return Peer(
-        dialog.name if settings.peer == "name" else None,
+        without_secrets(dialog.name) if settings.peer == "name" else None,
         dialog.relation if settings.relation else None,
     )
 

@@ -89,6 +89,11 @@ class Derived:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        """All or nothing; inside of another's transaction a part of that."""
+        if self._db.conn.in_transaction:
+            with self._db.atomic():
+                yield
+            return
         self._db.conn.execute("begin immediate")
         try:
             yield
