@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,102 +19,30 @@ import twin.forget_cli
 from inference.doctor import examine
 from tests import chats
 from tests.blank import blank_store
-from tests.conftest import Ran
-from training.cuts import Cuts
+from tests.forgetting import (
+    ANNA,
+    BORIS,
+    KEPT,
+    NOW,
+    PLANTED,
+    START,
+    adapter,
+    fill,
+    found_in,
+    message,
+    remember,
+    session,
+    snapshot,
+)
 from training.scheduler import queue_if_due
-from training.snapshot import Account, publish
 from twin import search_index
-from twin.dialogs import Dialogs
 from twin.errors import AdapterError, DatasetError, StoreError
 from twin.forget import Forgotten, forget, preview, undo
 from twin.forgotten import Forgettings
-from twin.messages import Message, Session, Turn
-from twin.prompt import PromptSpec
-from twin.registry import BaseIdentity, Manifest, Registry
+from twin.registry import Manifest, Registry
 from twin.search import EVERYWHERE, Query, search
 from twin.settings import Settings, load_settings
 from twin.store import Store
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-PLANTED = "marzipanunderthefloorboard"
-KEPT = "liquoriceinthedrawer"
-ANNA, BORIS = 1, 2
-
-
-def message(number: int, text: str, chat_id: int = ANNA) -> Message:
-    return Message(chat_id, number, START + timedelta(days=number), 7, bool(number % 2), text)
-
-
-def session(chat_id: int, text: str, day: int = 1, origin: str = "telegram") -> Session:
-    at = START + timedelta(days=day) if origin == "telegram" else None
-    turns = (replace(Turn.of("other", ["hey"]), started_at=at), replace(Turn.of("owner", [text]), started_at=at))
-    return Session(chat_id if origin == "telegram" else 0, turns, origin=origin)
-
-
-def snapshot(settings: Settings, sessions: Sequence[Session]) -> str:
-    parts = {"train": list(sessions), "val": [], "test": []}
-    return publish(settings.datasets, Cuts(NOW, NOW), parts, Account()).fingerprint  # type: ignore[arg-type]
-
-
-def adapter(registry: Registry, version: str, dataset: str, made_at: datetime = START) -> None:
-    with registry.incoming() as folder:
-        (folder / "adapter_model.safetensors").write_bytes(b"weights")
-        (folder / "adapter_config.json").write_text("{}")
-        manifest = Manifest(
-            version=version,
-            created_at=made_at.isoformat(),
-            base=BaseIdentity("m", "f", "nf4"),
-            prompt=PromptSpec(),
-            dataset=dataset,
-            owner_turns=1,
-            lora={},
-            metrics={},
-            versions={},
-        )
-        registry.publish(folder, manifest)
-
-
-def fill(store: Store) -> None:
-    """Both words in every table that holds words."""
-    store.add_dialog(ANNA, "Anna", "anna_p")
-    store.add_dialog(BORIS, "Boris")
-    for chat_id, word in ((ANNA, PLANTED), (BORIS, KEPT)):
-        written = [message(number, f"{word} {number}", chat_id) for number in range(1, 5)]
-        edited = replace(
-            message(5, f"{word} 5", chat_id), first_text=f"{word} before", edited_at=NOW, entities=f'["{word}"]'
-        )
-        store.write_messages([*written, edited])
-        bot = {"chat_id": chat_id, "speaker": "other", "text": word, "sent_at": START.timestamp()}
-        store.db.table("bot_messages").insert(bot)
-        store.db.table("bot_inbox").insert(
-            {"update_id": chat_id, "chat_id": chat_id, "received_at": START.timestamp(), "payload": json.dumps(word)}
-        )
-        made = {"kind": "distill", "weight": 1.0, "is_synthetic": 1, "added_at": START.timestamp(), "source": "x"}
-        store.db.table("sets").insert({"name": f"set {chat_id}", **made})
-        row = {"number": 1, "turns": word, "owner_turns": 1, "characters": 9, "chats": json.dumps([chat_id, 77])}
-        store.db.table("set_rows").insert({"name": f"set {chat_id}", **row})
-        answer = {"recipe": "x", "model": "m", "answer": word, "asked_at": 1.0, "chats": json.dumps([chat_id])}
-        store.db.table("recipe_answers").insert({"key": str(chat_id), **answer})
-        cursor = {"owner_id": 7, "oldest_id": 1, "newest_id": 5, "is_complete": 1, "updated_at": 1}
-        store.db.table("cursors").insert({"chat_id": chat_id, **cursor})
-    store.db.execute("insert into derived_scrub (key, value) values (?, ?)", [b"k", PLANTED.encode()])
-    search_index.update(store)
-    store.write_messages([message(6, f"{PLANTED} pending")])
-
-
-def found_in(home: Path, word: str) -> list[str]:
-    files = [path for path in home.rglob("*") if path.is_file()]
-    return sorted(path.name for path in files if word.lower().encode() in path.read_bytes().lower())
-
-
-def remember(settings: Settings) -> dict[str, str]:
-    (settings.datasets / ".incoming-1").mkdir(parents=True)
-    (settings.datasets / ".incoming-1" / "train.jsonl").write_text(PLANTED)
-    return {
-        "of both": snapshot(settings, [session(ANNA, PLANTED), session(BORIS, KEPT)]),
-        "of Boris": snapshot(settings, [session(BORIS, KEPT)]),
-    }
 
 
 def test_no_byte_of_a_forgotten_dialog_stays_in_the_home_and_others_are_untouched(home: Settings, store: Store) -> None:
@@ -391,6 +318,8 @@ def test_a_dataset_being_built_meanwhile_is_not_kept(
     assert list(home.datasets.iterdir()) == []
     built = training.dataset.build(store, home, workers=1)
     assert {session.chat_id for split in training.dataset.SPLITS for session in built.sessions(split)} == {BORIS}
+    assert forget(store, home, BORIS, NOW, NOW).snapshots == (built.fingerprint,)
+    assert not built.folder.exists()
 
 
 def test_a_stale_newest_adapter_makes_a_retraining_due(home: Settings, store: Store) -> None:
@@ -405,98 +334,6 @@ def test_a_stale_newest_adapter_makes_a_retraining_due(home: Settings, store: St
     assert queue_if_due(home, 1.0) is None
     forget(store, home, ANNA, NOW, NOW)
     assert queue_if_due(home, 2.0) is not None
-
-
-@pytest.fixture
-def served(home: Settings, store: Store) -> Registry:
-    """A home in which v1 served before v2, and both learned from Anna."""
-    fill(store)
-    registry = Registry(home.adapters, store.db)
-    for number, version in enumerate(("v1", "v2")):
-        adapter(registry, version, remember(home)["of both"] if version == "v2" else "gone")
-        registry.promote(version, "good", float(number))
-    return registry
-
-
-def test_the_command_says_what_is_gone_and_that_what_serves_is_stale(
-    served: Registry, run_twin: Callable[..., Ran], store: Store
-) -> None:
-    ran = run_twin("forget", "@anna_p", "--yes")
-    assert (ran.code, ran.err) == (0, "")
-    assert "Forgotten of Anna: 6 messages, 1 message between them and the bot, 1 row of a set" in ran.out
-    assert "v2 still serves and may repeat it: `twin adapters withdraw" in ran.out
-    assert PLANTED not in ran.out
-    assert served.candidates() == ["v2"]  # v1 is not fallen back to
-    listed = run_twin("adapters", "list")
-    assert "stale" in listed.out and "Retrain" in listed.out
-    rows = json.loads(run_twin("adapters", "list", "--json").out)
-    assert [(row["version"], row["serves"], row["stale"]) for row in rows] == [("v2", True, True), ("v1", False, True)]
-    assert "stale" in run_twin("adapters", "promote", "v1").err
-    assert "Stale" in run_twin("adapters", "show", "v2").out
-    finding = next(finding for finding in examine(quick=True) if finding.check == "adapter")
-    assert not finding.ok and "twin adapters withdraw v2" in finding.remedy and not finding.optional
-    assert "No adapter serves now" in run_twin("adapters", "withdraw", "v2").out
-    assert served.current() is None
-    assert "No ingest brings them back" in ran.out
-    assert "excluded" not in run_twin("dialogs", "list").out and "forgotten" in run_twin("dialogs", "list").out
-    assert "brings in whatever it finds" in run_twin("forget", "--undo", "Anna").out
-    assert "Nothing of Anna was forgotten" in run_twin("forget", "--undo", "Anna").out
-
-
-def test_what_serves_is_withdrawn_at_once_if_that_is_wanted(served: Registry, run_twin: Callable[..., Ran]) -> None:
-    told = json.loads(run_twin("forget", "Anna", "--yes", "--withdraw", "--json").out)
-    assert (told["stale"], told["serving"], told["withdrawn"]) == (["v2", "v1"], None, "v2")
-    assert served.current() is None
-
-
-def test_it_asks_first_and_then_about_what_serves(
-    served: Registry, run_twin: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, store: Store
-) -> None:
-    asked: list[str] = []
-
-    def answer(question: str, abort: bool = False) -> bool:
-        asked.append(question)
-        return True
-
-    assert "say --yes" in run_twin("forget", "Anna").err
-    assert store.message_count() == 11
-    monkeypatch.setattr(twin.forget_cli, "is_interactive", lambda: True)
-    monkeypatch.setattr(twin.forget_cli.click, "confirm", answer)
-    ran = run_twin("forget", "Anna", "--before", "2026-05-01")
-    assert asked == ["Forget it for good?", "v2 serves and learned from it. Withdraw it now?"]
-    assert "6 messages" in ran.out and "Adapters that learned from it: v2, v1" in ran.out
-    assert "v2 does not serve any more" in ran.out and served.current() is None
-
-
-def test_dialogs_are_included_excluded_and_tagged_by_any_of_their_names(
-    store: Store, run_twin: Callable[..., Ran]
-) -> None:
-    store.add_dialog(201, "Anna Petrova", "anna_p")
-    store.add_dialog(202, "anna")
-    store.add_dialog(203, "Ａnna Schmidt\x1b[2J")
-    store.add_dialog(-7, None)
-    table = Dialogs(store.db)
-    assert [table.identify(who) for who in ("ANNA", "@Anna_P", "anna_p", "Anna Sch", "-7", "203")] == [
-        202, 201, 201, 203, -7, 203,
-    ]  # fmt: skip
-    for who, sentence in (("Ann", "3 dialogs are called so: give one of their ids: 201, 202, 203"), ("", "no such")):
-        with pytest.raises(StoreError, match=sentence):
-            table.identify(who)
-    assert "left out from now on" in run_twin("dialogs", "exclude", "Anna P").out
-    assert table.excluded() == {201}
-    assert "excluded" in run_twin("dialogs", "list").out
-    assert "counts from now on" in run_twin("dialogs", "include", "201").out
-    assert table.excluded() == frozenset()
-    assert "is tagged best friend" in run_twin("dialogs", "tag", "anna", "best  friend").out
-    assert table.find("anna").relation == "best friend"
-    assert "has no tag" in run_twin("dialogs", "tag", "anna", "--none").out
-    assert table.find("202").relation is None
-    assert "3 dialogs are called so" in run_twin("dialogs", "exclude", "ann").err
-    assert "That is no relation" in run_twin("dialogs", "tag", "anna", "x" * 41).err
-    assert "Give a relation" in run_twin("dialogs", "tag", "anna").err
-    assert "\x1b" not in run_twin("dialogs", "list").out
-    rows = json.loads(run_twin("dialogs", "list", "--json").out)
-    assert [row["chat_id"] for row in rows] == [-7, 201, 202, 203]
 
 
 def test_an_empty_forgetting_is_told_as_such(home: Settings, store: Store) -> None:
