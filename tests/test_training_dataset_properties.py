@@ -76,7 +76,7 @@ def owner_turns(messages: list[Message], snapshot: Snapshot) -> Counter[str]:
     return +turns
 
 
-def all_accounted(snapshot: Snapshot, counted: dict[int, list[Message]], stored: int) -> None:
+def assert_all_accounted(snapshot: Snapshot, counted: dict[int, list[Message]], stored: int) -> None:
     account = snapshot.account
     assert sum(account.messages.values()) == stored
     expected = sum((owner_turns(messages, snapshot) for messages in counted.values()), Counter())
@@ -91,7 +91,7 @@ def all_accounted(snapshot: Snapshot, counted: dict[int, list[Message]], stored:
     assert sum(not text.startswith("[in reply to]") for text in bubbles.elements()) == account.messages.get("shown", 0)
 
 
-def nothing_leaks(snapshot: Snapshot, settings: Settings, held_out: list[Message]) -> None:
+def assert_nothing_leaks(snapshot: Snapshot, settings: Settings, held_out: list[Message]) -> None:
     for path in settings.home.rglob("*"):
         if path.is_file() and not path.name.startswith("twin.db"):
             assert not any(value.encode() in path.read_bytes() for value in VALUES), path.name
@@ -132,6 +132,6 @@ def test_everything_is_accounted_for_and_nothing_leaks(tmp_path_factory, spoken,
         except DatasetError:
             return
     counted = {chat: messages for chat, messages in found.items() if chat == 7 or not is_excluded}
-    all_accounted(snapshot, counted, len(spoken))
+    assert_all_accounted(snapshot, counted, len(spoken))
     later = [m for messages in counted.values() for m in messages if m.sent_at >= snapshot.cuts.val_from]
-    nothing_leaks(snapshot, chosen, [m for m in later if m.deleted_at is None])
+    assert_nothing_leaks(snapshot, chosen, [m for m in later if m.deleted_at is None])

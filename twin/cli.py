@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "ingest": ("ingest.cli", "ingest", "Bring your private dialogs into the database."),
     "export": ("ingest.outgoing_cli", "export", "Take your history along, for another tool or machine."),
     "search": ("twin.search_cli", "search", "Find messages by what was said."),
-    "dialogs": ("twin.dialogs_cli", "dialogs", "Choose the dialogs that count, and tag who people are to you."),
+    "dialogs": ("twin.dialogs_cli", "dialogs", "Choose which dialogs count, and tag who people are."),
     "forget": ("twin.forget_cli", "forget", "Delete what was said in a dialog, for good."),
     "dataset": ("training.cli", "dataset", "Build and describe the training set."),
     "train": ("training.cli", "train", "Fine-tune an adapter on your replies."),
@@ -36,7 +36,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "worker": ("training.worker", "worker", "Run queued trainings, and queue them on schedule."),
     "jobs": ("twin.commands", "jobs", "Show the job queue."),
     "bot": ("bot.cli", "bot", "Answer in Telegram."),
-    "database": ("twin.database_cli", "database", "Keep the database encrypted, or make it a plain file again."),
+    "database": ("twin.database_cli", "database", "Encrypt the database, or make it plain again."),
     "up": ("twin.supervisor", "up", "Run worker and bot under one supervisor."),
 }
 

@@ -22,7 +22,8 @@ def excerpt(text: str, places: Sequence[tuple[int, int]], width: int = WIDTH) ->
         the piece, with dots where something is cut off, and the places in it.
     """
     first = places[0][0] if places else 0
-    start = 0 if len(text) <= width or first <= _BEFORE else _word_start(text, first - _BEFORE, first)
+    back = min(_BEFORE, width // 4)
+    start = 0 if len(text) <= width or first <= back else _word_start(text, first - back, first)
     start = min(start, max(0, len(text) - width))
     end = len(text) if len(text) - start <= width else start + width
     before, after = _MORE * (start > 0), _MORE * (end < len(text))
