@@ -20,6 +20,16 @@ def one_of(*lines: str) -> str:
     return "|".join(word for line in lines for word in line.split())
 
 
+def latin(*lines: str) -> str:
+    """Alternatives, as `one_of` makes them, whole words in Latin letters; digits and other scripts may touch."""
+    return rf"(?<![a-z])(?:{one_of(*lines)})(?![a-z])"
+
+
+def cyrillic(*lines: str) -> str:
+    """Alternatives, as `one_of` makes them, that are whole words in Cyrillic letters."""
+    return rf"(?<![а-яіїєґ])(?:{one_of(*lines)})(?![а-яіїєґ])"
+
+
 def any_of(words: Iterable[str]) -> re.Pattern[str]:
     """A pattern that finds any of the words, with shared beginnings matched once.
 

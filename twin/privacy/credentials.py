@@ -134,6 +134,15 @@ _TYPED_IN = (
         rf"|потом)\s)?(?:{_TYPING})\s?{_DIGITS}(?![0-9a-zа-я])"
     ),
 )
+# security gate #2046: a number with the key that is pressed before or after it
+_WITH_SIGN = re.compile(
+    rf"(?:{_DOOR_THINGS})(?:\s?(?:code|is|:|код|-))?\s?(?P<value>[#*][0-9]{{3,8}}[#*]?|[0-9]{{3,8}}[#*])(?![0-9a-zа-я])"
+)
+# laptop unlocks with moonlight7
+_OPENS = re.compile(
+    r"(?:\b(?:unlocks?|opens?)\s(?:with|by|using)|(?:откр|разблок)\w+\s(?:на|по|через|кодом|паролем)|(?:解锁|打开)(?:用|是|码))\s?"
+    r"(?P<value>[^\s\u4e00-\u9fff]{4,40})"
+)
 # use q7w8e9 to log in: mixed letters and digits
 _TO_LOG_IN = re.compile(
     r"(?:\buse|\benter|\btype|\btry|log ?in with|введи|вбей|вводи|输入"
@@ -147,10 +156,13 @@ def find_typed_in(folded: Folded) -> Iterator[Hit]:
     for pattern in _TYPED_IN:
         for match in pattern.finditer(folded.low):
             yield _hit(*match.span("value"), rank=59)
-    for match in _TO_LOG_IN.finditer(folded.low):
-        value = trim(folded.text, *match.span("value"))
-        if shape(folded.text[slice(*value)]) >= Shape.STRONG:
-            yield _hit(*value, rank=42)
+    for match in _WITH_SIGN.finditer(folded.low):
+        yield _hit(*match.span("value"), rank=58)
+    for pattern in (_TO_LOG_IN, _OPENS):
+        for match in pattern.finditer(folded.low):
+            value = trim(folded.text, *match.span("value"))
+            if shape(folded.text[slice(*value)]) >= Shape.STRONG:
+                yield _hit(*value, rank=42)
 
 
 _SPELLED = re.compile(

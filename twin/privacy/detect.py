@@ -17,20 +17,23 @@ from twin.privacy.credentials import find_bare, find_pairs, find_spelled, find_t
 from twin.privacy.emails import find_emails
 from twin.privacy.folding import Folded, fold
 from twin.privacy.ids import find_ids, find_snils
-from twin.privacy.keys import find_api_keys, find_private_keys
+from twin.privacy.keys import find_api_keys
+from twin.privacy.links import find_secrets_in_links
+from twin.privacy.machines import find_machines
 from twin.privacy.money import find_accounts, find_cards
-from twin.privacy.network import find_addresses_of_machines, find_secrets_in_links
 from twin.privacy.passwords import find_passwords
 from twin.privacy.phones import find_phones
 from twin.privacy.places_chinese import find_chinese_addresses
 from twin.privacy.places_english import find_english_addresses
 from twin.privacy.places_european import find_european_addresses
 from twin.privacy.places_russian import find_russian_addresses
+from twin.privacy.private_keys import find_private_keys
 from twin.privacy.repeats import find_repeats
+from twin.privacy.seeds import find_seeds
 from twin.privacy.spans import Hit, Span, settle
-from twin.privacy.wallets import find_seeds, find_wallets
+from twin.privacy.wallets import find_wallets
 
-DETECTORS_VERSION = f"2-{phonenumbers.__version__}-{stdnum.__version__}"
+DETECTORS_VERSION = f"3-{phonenumbers.__version__}-{stdnum.__version__}"
 """Changes whenever the results for some text may change: a cache of results is keyed by it."""
 
 Detector = Callable[[Folded], Iterator[Hit]]
@@ -114,7 +117,7 @@ def detectors_for(folded: Folded) -> Iterator[Detector]:
     if has_at or "/" in low or "=" in low or low.count(":") >= 2:
         yield find_secrets_in_links
     if digits < 4 and low.count(":") >= 2:
-        yield find_addresses_of_machines
+        yield find_machines
     if is_long:
         yield find_api_keys
         yield find_private_keys
@@ -138,7 +141,7 @@ def _for_numbers(folded: Folded, digits: int) -> Iterator[Detector]:
         yield find_cards
         yield find_ids
     if digits >= 4:
-        yield find_addresses_of_machines
+        yield find_machines
     if digits >= 5:
         yield find_accounts
         yield find_phones

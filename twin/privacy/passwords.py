@@ -7,66 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 
 from twin.privacy.clues import word_set
 from twin.privacy.folding import Folded
 from twin.privacy.key_words import KEYS, Key
+from twin.privacy.reading import DATE, YEAR, Link, Reading, is_last, is_value
 from twin.privacy.spans import Hit
-from twin.privacy.values import CJK, TOKEN, Shape, classes, counts_something, shape, trim
-from twin.privacy.vocabulary import (
-    CHANGED,
-    CONNECTED,
-    FILLERS,
-    IS,
-    NO_VALUE,
-    SERVICES,
-    is_description,
-)
+from twin.privacy.values import CJK, TOKEN, Shape, shape, trim
+from twin.privacy.vocabulary import CHANGED, CONNECTED, IS, SERVICES
 
 _hit = partial(Hit, label="PASSWORD")
 _REACH = 130  # characters after a key word in which its value may stand
 _WORDS = 12  # words between them
-
-
-class Link(Enum):
-    """How firmly a sentence says that the value comes now."""
-
-    NEXT = 0
-    IS = 1
-    COLON = 2
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Where the reader is: what ties the next word to the key word, and what was read since the key word.
-
-    Attributes:
-        link: the tie.
-        words: how many words are behind.
-        broke: a sentence ended since.
-        changed: somebody changes something ("поменял на X").
-        purpose: the last word was "for", "от" and the like: what comes is what the password is for.
-        has_purpose: such a word was read at all.
-        went_on: the sentence went on with "and", "but": it says something about the password.
-        found: a value was read; only "or", "и" and the like lead to another.
-        beside_login: right before the key word stands a login.
-        short_form: the key word is "pw" and the like, which are no part of a sentence.
-    """
-
-    key: Key
-    changed: bool
-    beside_login: bool
-    short_form: bool
-    link: Link = Link.NEXT
-    words: int = 0
-    broke: bool = False
-    purpose: bool = False
-    has_purpose: bool = False
-    went_on: bool = False
-    found: bool = False
 
 
 _ONE_TIME = re.compile(
@@ -105,11 +58,11 @@ def find_passwords(folded: Folded) -> Iterator[Hit]:
             yield _hit(*trim(folded.text, *pair.span("value")), rank=66)
             continue
         changed, login = bool(CHANGED.search(before[-24:])), bool(_BESIDE_LOGIN.search(before))
-        yield from _after(folded, match.end(), _Reading(key, changed, login, match[0] in _SHORT_FORMS))
+        yield from _after(folded, match.end(), Reading(key, changed, login, match[0] in _SHORT_FORMS))
         yield from _before(folded, match, key)
 
 
-def _after(folded: Folded, at: int, reading: _Reading) -> Iterator[Hit]:
+def _after(folded: Folded, at: int, reading: Reading) -> Iterator[Hit]:
     """Read on from a key word: the value is the first word that the sentence, or its shape, makes one."""
     text, position = folded.text, _glued(folded.low, at, reading)
     previous = ""
@@ -127,7 +80,7 @@ def _after(folded: Folded, at: int, reading: _Reading) -> Iterator[Hit]:
                 yield _hit(*phrase.span(), rank=65)
                 return
         tied = not reading.found or bool(CONNECTED.search(previous))
-        if tied and _is_value(folded, value, reading):
+        if tied and is_value(folded, value, reading):
             yield _hit(*value, rank=60 + 2 * reading.link.value)
             reading.found, reading.link, previous = True, Link.NEXT, ""
             position = max(end, value[1])
@@ -160,7 +113,7 @@ _GLUE = re.compile(
 )
 
 
-def _glued(low: str, at: int, reading: _Reading) -> int:
+def _glued(low: str, at: int, reading: Reading) -> int:
     """What is written at the very end of the key word: "password:", "passcode's", "code?"."""
     match = _GLUE.match(low, at)
     if match is None:
@@ -186,7 +139,7 @@ _PRONOUN_IS = word_set("its it's thats that's")
 _CJK_IS = re.compile(r"(?:是|为|為|就是|改成了?|改为了?|换成了?|设成了?|设为了?|设置成了?|变成了?|用的?|按|输入?)$")
 
 
-def _step(folded: Folded, start: int, end: int, reading: _Reading) -> None:
+def _step(folded: Folded, start: int, end: int, reading: Reading) -> None:
     """Take a word that is no value into account."""
     word = folded.low[start:end]
     bare = word.strip(".,;:!?()\"'…")
@@ -207,7 +160,7 @@ def _step(folded: Folded, start: int, end: int, reading: _Reading) -> None:
         reading.broke = True
 
 
-def _quoted(text: str, start: int, reading: _Reading) -> tuple[int, int] | None:
+def _quoted(text: str, start: int, reading: Reading) -> tuple[int, int] | None:
     """What stands between quotes that open here; more than a word only where a phrase is told."""
     quote = text[start]
     if quote not in "\"'":
@@ -217,101 +170,6 @@ def _quoted(text: str, start: int, reading: _Reading) -> tuple[int, int] | None:
         return None
     told = reading.link is not Link.NEXT and reading.key in (Key.word, Key.phrase)
     return (start + 1, end) if told or not re.search(r"\s", text[start:end]) else None
-
-
-_DOOR_CODE = re.compile(r"[#*]?[0-9]{2,5}[a-zA-Zа-яА-Я]{1,2}[0-9]{0,5}[#*]?(?<=.{4})")
-
-
-def _is_value(folded: Folded, value: tuple[int, int], reading: _Reading) -> bool:
-    """Whether this word is the secret that the key word promised."""
-    text = folded.text[slice(*value)]
-    if reading.key is Key.door and _DOOR_CODE.fullmatch(text) and not reading.broke:
-        return True
-    kind = shape(text, named=reading.link is not Link.NEXT or (reading.words == 0 and not reading.broke))
-    if kind >= Shape.STRONG:
-        return _strong_is_value(folded, value, reading, kind)
-    if kind is Shape.DIGITS:
-        return _digits_are_value(folded, value, reading)
-    return kind is Shape.WORD and _word_is_value(folded, value, reading)
-
-
-def _strong_is_value(folded: Folded, value: tuple[int, int], reading: _Reading, kind: Shape) -> bool:
-    text = folded.text[slice(*value)]
-    if text.lower() in SERVICES or text.lower() in NO_VALUE:
-        return False
-    if reading.link is not Link.NEXT or kind is Shape.SURE:
-        return True
-    if reading.key is Key.door:
-        return reading.words <= 2
-    if reading.key is Key.short:
-        return reading.words == 0 or (reading.words <= 2 and classes(text) > 2)
-    if reading.broke and len(text) < 8:
-        return False
-    if reading.purpose and not reading.changed:  # "пароль от Home_24" is what it is for, unless it ends here
-        return _is_last(folded, value[1]) and any(map(str.isdecimal, text)) and len(text) >= 7
-    return len(text) >= (5 if reading.words else 4)
-
-
-_DATE = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?[.-]\d\d?[.-](?:19|20)\d\d|\d\d?\.\d\d?\.\d\d")
-_YEAR = re.compile(r"(?:19|20)\d\d")
-
-
-def _digits_are_value(folded: Folded, value: tuple[int, int], reading: _Reading) -> bool:
-    text, after, key = folded.text[slice(*value)], folded.after(value[1], 16), reading.key
-    digits = sum(map(str.isdecimal, text))
-    if not 3 <= digits <= 14 or counts_something(after) or re.match(r"[.,:/]\d", after):
-        return False
-    if _DATE.fullmatch(text) and key is not Key.door:
-        return False
-    fewest = 3 if key is Key.door or set(text) & {"#", "*"} else 4
-    is_year = bool(_YEAR.fullmatch(text)) and key is not Key.pin
-    if reading.link is Link.COLON:
-        return True
-    if reading.link is Link.IS:
-        return digits >= fewest and not (is_year and key is Key.short)
-    if reading.words == 0:
-        return digits >= (3 if key is Key.door else 4)
-    if reading.broke or is_year:
-        return False
-    if reading.has_purpose and reading.words <= 3 and digits >= 4 and _ends(folded, value[1]):
-        return True  # "пароль на телефоне 1111", "password for the ipad 1234"
-    if key in (Key.pin, Key.door):
-        return reading.words <= 4 and digits >= 4
-    return reading.words <= (4 if key is Key.word else 1) and digits >= 5
-
-
-def _word_is_value(folded: Folded, value: tuple[int, int], reading: _Reading) -> bool:
-    """A word of letters alone is a password only where the sentence leaves no other reading."""
-    start, end = value
-    text, low, key = folded.text[start:end], folded.low[start:end].rstrip("!"), reading.key
-    if len(low) < 4 or low in NO_VALUE or key in (Key.pin, Key.door):
-        return False
-    is_named = reading.beside_login or (reading.short_form and _is_last(folded, end))
-    if is_named and reading.words == 0 and not reading.broke:
-        return not is_description(low) and _ends(folded, end)
-    if low in SERVICES:
-        return False
-    if start and folded.text[start - 1] in "\"'" and reading.link is not Link.NEXT:
-        return True
-    foreign = text.isascii() and bool(re.search(rf"[а-я{CJK}]", folded.before(start, 30)))
-    if reading.link is Link.COLON:
-        return not reading.broke or foreign
-    if is_description(low) or key is Key.short or reading.broke or reading.went_on:
-        return False
-    if key is Key.phrase or foreign:
-        return reading.link is Link.IS or (reading.words == 0 and _ends(folded, end))
-    return reading.link is Link.IS and text.isascii() and len(low) >= 5 and _ends(folded, end)
-
-
-def _ends(folded: Folded, end: int) -> bool:
-    """Whether the clause is over, or goes on with words that say nothing more about the value."""
-    after = folded.after(end, 24)
-    word = re.match(r"\s*([^\W\d_]+)", after)
-    return word is None or word[1] in FILLERS or bool(re.match(rf"\s*[{CJK}]", after))
-
-
-def _is_last(folded: Folded, end: int) -> bool:
-    return not folded.after(end, 40).strip(" .!)")
 
 
 _TIES = re.compile(
@@ -335,7 +193,7 @@ def _before(folded: Folded, word: re.Match[str], key: Key) -> Iterator[Hit]:
         return
     value = trim(folded.text, *pieces[-1].span())
     text, ties = folded.text[slice(*value)], low[tail:]
-    alone = _is_last(folded, word.end()) and not folded.low[: value[0]].strip(" \"'")
+    alone = is_last(folded, word.end()) and not folded.low[: value[0]].strip(" \"'")
     linked = alone or any(char.isalpha() or char in "-=(" for char in ties.replace("的", ""))
     kind = shape(text)
     if not linked or text.lower() in SERVICES:
@@ -343,7 +201,7 @@ def _before(folded: Folded, word: re.Match[str], key: Key) -> Iterator[Hit]:
     if kind >= Shape.STRONG and len(text) >= 6 and key is not Key.short:
         yield _hit(*value, rank=58)
     is_pin = kind is Shape.DIGITS and 4 <= len(text) <= 10 and key in (Key.pin, Key.door, Key.word)
-    if is_pin and _SAYS_IS.search(ties) and not _YEAR.fullmatch(text) and not _DATE.fullmatch(text):
+    if is_pin and _SAYS_IS.search(ties) and not YEAR.fullmatch(text) and not DATE.fullmatch(text):
         yield _hit(*value, rank=57)
 
 

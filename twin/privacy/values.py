@@ -40,29 +40,37 @@ _UNITS = one_of(
     "in ft lbs oz mph й я е го му ый ой ая ое ти ми х к р руб рублей кк тыс млн ч час часов мин минут сек лет",
     "год года г кг км м см мм мл л гб мб тб шт раз раза этаж чел дней дня гр в d р-н uhr fois",
 )
+_ENDINGS = one_of("com org net ru cn io de fr uk eu me app dev gov edu info tv ua by kz рф")
+_FILES = one_of(
+    "jpe?g png gif pdf docx? xlsx? pptx? txt zip rar 7z py js ts c h cpp rs go java html? css json ya?ml md csv",
+    "mp[34] exe apk",
+)
 _NO_SECRET = re.compile(
-    r"""(?xi)
-    .*://.* | www\..* | [a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|ru|cn|io|de|fr|uk|eu|me|app|dev|gov|edu|info
-    |tv|ua|by|kz|рф)(?:/.*)?
-    | [^@\s]*@[^@\s/:]+\.[a-z]{2,}(?:[:/].*)?               # an e-mail address, the end of a link
-    | \#\d+                                               # numbers of tickets
-    | [~+-]?[$€£¥₽№]?\d[\d.,:/-]*(?:UNITS|[%°$€£¥₽+x])?      # amounts, times, dates, versions, ratios, ordinals
-    | [a-z]{0,3}\.?\d+(?:\.\d+)+\S{0,8}                      # v1.2.3-rc1
-    | \d{1,4}(?:x|х|\*)\d{1,4} | \d{1,2}:\d{2}\S{0,3}
-    | \d(?:fa|d|g|in\d) | 1password | [cf]\+\+\d* | (?:he|ha|ах|ха|哈){3,}\w*
-    | .*\.(?:jpe?g|png|gif|pdf|docx?|xlsx?|pptx?|txt|zip|rar|7z|py|js|ts|c|h|cpp|rs|go|java|html?|css|json|ya?ml
-    |md|csv|mp[34]|exe|apk)
-    """.replace("UNITS", _UNITS)
+    "|".join(
+        (
+            rf".*://.*|www\..*|.*[a-z0-9-]\.[a-z]{{2,6}}/.*|\?.*=.*|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:{_ENDINGS})(?:/.*)?",
+            r"[^@\s]*@[^@\s/:]+\.[a-z]{2,}(?:[:/].*)?",  # an e-mail address, the end of a link
+            r"#\d+",  # numbers of tickets
+            rf"[~+-]?[$€£¥₽№]?\d[\d.,:/-]*(?:{_UNITS}|[%°$€£¥₽+x])?",  # amounts, times, dates, ratios, ordinals
+            r"[a-z]{0,3}\.?\d+(?:\.\d+)+\S{0,8}",  # v1.2.3-rc1
+            r"\d{1,4}[xх*]\d{1,4}|\d{1,2}:\d{2}\S{0,3}",
+            r"\d(?:fa|d|g|in\d)|1password|[cf]\+\+\d*|(?:he|ha|ах|ха|哈){3,}\w*",
+            rf".*\.(?:{_FILES})",
+        )
+    ),
+    re.IGNORECASE,
+)
+_BRANDS = one_of(
+    "iphone ipad ipod galaxy windows win macos macbook mac ios android ubuntu debian office outlook excel word",
+    "ps xbox switch gta fifa cod pixel redmi mi poco note nexus oneplus huawei honor rtx gtx rx ryzen core i",
+    "intel usb hdmi mp h x web http https ipv utf sha md base wpa wep wifi wi-fi vpn tls ssl aes rsa covid room",
+    "gate level chapter ch python py java php node vue angular es c gpt gpt- llama gemma qwen claude a b k q o",
+    "u s e f g m n p t v w z айфон айпад виндовс винда уровень серия канал тв",
 )
 _MODEL = re.compile(
-    r"""(?xi) [@\#][^\W\d]\w* |                             # handles, hashtags
-    (?:iphone|ipad|ipod|galaxy|windows|win|macos|macbook|mac|ios|android|ubuntu|debian|office|outlook|excel|word|ps|xbox
-        |switch|gta|fifa|cod|pixel|redmi|mi|poco|note|nexus|oneplus|huawei|honor|rtx|gtx|rx|ryzen|core|i|intel
-        |usb|hdmi|mp
-        |h|x|web|http|https|ipv|utf|sha|md|base|wpa|wep|wifi|wi-fi|vpn|tls|ssl|aes|rsa|covid|room|gate|level|chapter|ch
-        |python|py|java|php|node|vue|angular|es|c|gpt|gpt-|llama|gemma|qwen|claude|a|b|k|q|o|u|s|e|f|g|m|n|p|t|v|w|z
-        |айфон|айпад|виндовс|винда|уровень|серия|канал|тв)-?\d{1,4}(?:k|s|e|g|c|b|h|ti|xl|pro|max|plus|mini|x|про|макс)?
-    """
+    r"[@#][^\W\d]\w*"  # handles, hashtags
+    rf"|(?:{_BRANDS})-?\d{{1,4}}(?:k|s|e|g|c|b|h|ti|xl|pro|max|plus|mini|x|про|макс)?",
+    re.IGNORECASE,
 )
 _AROUND = "\"')]}>,;|([{<"
 _OPENS = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -142,14 +150,15 @@ def classes(value: str) -> int:
     )
 
 
+_COUNTED = one_of(
+    "characters? chars? letters? digits? lines? times? people users? files? bugs? errors? dollars? euros? bucks",
+    r"minutes? seconds? months? weeks? pages? steps? miles words? items? points? percent строк\w* символ\w*",
+    r"знак\w* букв\w* цифр\w* человек\w* баг\w* файл\w* ошиб\w* секунд\w* минут\w* дн\w+ недел\w* месяц\w*",
+    r"страниц\w* рубл\w* долл\w* евро балл\w* процент\w* штук\w* строч\w* слов\w* метр\w* километр\w*",
+)
 _UNIT_AFTER = re.compile(
-    r"""(?x)\s?(?:[%°₽€$£¥] | (?:UNITS|characters?|chars?|letters?|digits?|lines?|times?|people|users?|files?
-    |bugs?|errors?
-    |dollars?|euros?|bucks|minutes?|seconds?|months?|weeks?|pages?|steps?|miles|words?|items?|points?|percent
-    |строк\w*|символ\w*|знак\w*|букв\w*|цифр\w*|человек\w*|баг\w*|файл\w*|ошиб\w*|секунд\w*|минут\w*|дн\w+
-    |недел\w*|месяц\w*
-    |страниц\w*|рубл\w*|долл\w*|евро|балл\w*|процент\w*|штук\w*|строч\w*|слов\w*|метр\w*|километр\w*)(?![^\W\d_])
-    | [位分秒时天个次块元年月日人米度行条岁页万千折名件斤张本] | 小时 | 号(?!码) )""".replace("UNITS", _UNITS)
+    rf"\s?(?:[%°₽€$£¥]|(?:{_UNITS}|{_COUNTED})(?![^\W\d_])"
+    r"|[位分秒时天个次块元年月日人米度行条岁页万千折名件斤张本]|小时|号(?!码))"
 )
 
 

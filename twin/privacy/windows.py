@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from twin.privacy.detect import find
 from twin.privacy.questions import CLUES, Topic, is_asking, topics_of
+from twin.privacy.seeds import is_mnemonic
 from twin.privacy.spans import Span
 from twin.privacy.values import CJK
 from twin.privacy.vocabulary import NO_ANSWER
-from twin.privacy.wallets import is_mnemonic
 
 _ANSWERS = 4  # messages after a question in which its answer is looked for
 _LONGEST_ANSWER = 200  # characters
