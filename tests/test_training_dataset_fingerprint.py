@@ -34,7 +34,7 @@ SAID = (
     "ok",
     "soooo tired",
 )
-GOLDEN = "a9b6db0eb5bd5494"
+GOLDEN = "1adf8ed5dc1b1648"
 
 
 def history(store: Store, days: int = 30) -> None:

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from tests.chatter import LINES
 from tests.conftest import Ran
+from tests.snapshots import publish
 from training.cuts import Cuts
-from training.snapshot import Account, Snapshot, publish
+from training.snapshot import Account, Snapshot
 from training.stats import Stats, Summary, describe, summary
 from training.stats_tables import duration, percent
 from training.timing import pace

@@ -99,7 +99,9 @@ def audit(
     """
     seen = _Seen()
     with uncollected():
-        gathered = gather(store, settings, on_progress=on_progress, on_find=seen.take, workers=workers)
+        gathered = gather(
+            store, settings, store.dialogs(), {}, on_progress=on_progress, on_find=seen.take, workers=workers
+        )
         return Audit(
             found=dict(gathered.found.most_common()),
             examples={label: list(seen.examples[label]) for label, _ in gathered.found.most_common()},

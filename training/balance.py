@@ -16,100 +16,122 @@ every machine, and mostly stay the same ones when new messages come.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 
-from training.likeness import LONG, Likeness, short_key, units
-from twin.messages import Session, Turn
+import numpy as np
+
+from training.likeness import Hashes, Likeness, in_order, mix
+from training.sheet import NUMBER, STATUSES, SUPERVISED, Ints, Mask, Sheet
 from twin.sections import DatasetSettings
 
 REPEATED, DIALOG_SHARE = "repeated", "dialog share"
+LONG = 40
+"""Characters from which a reply is long."""
 LONG_REPEATS = 2
 _SHORT_SHARE = 0.02
 
-Place = tuple[int, int]
-"""Of a turn: index of its session, index in the session."""
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A turn that could be taught.
-
-    Attributes:
-        place: where it stands.
-        chat_id: the dialog.
-        rank: by a hash of its session, then of itself: uniform, and the same everywhere.
-    """
-
-    place: Place
-    chat_id: int
-    rank: tuple[int, int]
-    turn: Turn
-
-
-def balance(found: Sequence[Session], settings: DatasetSettings) -> list[Session]:
-    """The same sessions, in which turns that are too many are withheld as "repeated" or for their "dialog share".
+def balance(sheet: Sheet, settings: DatasetSettings) -> dict[int, str]:
+    """The turns that are too many, by row, with the reason: "repeated", or their dialog's share is used up.
 
     Args:
-        found: the owner's own conversations of the training period, in any fixed order.
+        sheet: the owner's own conversations of the training period, in any order.
     """
-    candidates = list(_candidates(found))
-    withheld: dict[Place, str] = dict.fromkeys(repeated(candidates, settings.max_repeats), REPEATED)
-    left = [candidate for candidate in candidates if candidate.place not in withheld]
-    withheld |= dict.fromkeys(
-        beyond_share(left, settings.dialog_temperature, settings.dialog_cap),
-        DIALOG_SHARE,
-    )
-    return withhold(found, withheld)
+    ranks = _ranks(sheet)
+    taught = np.flatnonzero(sheet.status == STATUSES.index(SUPERVISED))
+    said_again = repeated(sheet, taught, ranks, settings.max_repeats)
+    left = taught[~np.isin(taught, said_again)]
+    beyond = beyond_share(sheet, left, ranks, settings.dialog_temperature, settings.dialog_cap)
+    return dict.fromkeys(said_again.tolist(), REPEATED) | dict.fromkeys(beyond.tolist(), DIALOG_SHARE)
 
 
-def withhold(found: Sequence[Session], reasons: Mapping[Place, str]) -> list[Session]:
-    """The same sessions with these turns withheld."""
-    touched: defaultdict[int, dict[int, str]] = defaultdict(dict)
-    for (session, turn), reason in reasons.items():
-        touched[session][turn] = reason
-    return [
-        session if place not in touched else _with_reasons(session, touched[place])
-        for place, session in enumerate(found)
-    ]
-
-
-def repeated(candidates: Sequence[Candidate], max_repeats: int) -> Iterator[Place]:
+def repeated(sheet: Sheet, taught: Ints, ranks: Hashes, max_repeats: int) -> Ints:
     """The turns that say again what as many others as are allowed say already.
 
+    What of a turn may be a repetition by itself is each long bubble; where none is long, all of the turn.
+
     Args:
+        taught: rows of turns, ascending.
+        ranks: of every turn: those with the lowest stay.
         max_repeats: how many short replies may be alike; beyond it, up to 2 % of all. 0 allows any number.
     """
-    if not max_repeats:
-        return
-    short_cap = max(max_repeats, math.ceil(_SHORT_SHARE * len(candidates)))
-    texts = [units(candidate.turn) for candidate in candidates]
-    long_texts = sorted({text for its in texts for text in its if len(text) >= LONG})
-    places = {text: place for place, text in enumerate(long_texts)}
-    likeness, short = Likeness(long_texts), Counter[str]()
-    for candidate, its in sorted(zip(candidates, texts, strict=True), key=lambda pair: pair[0].rank[1]):
-        keys = [short_key(text) for text in its if text not in places]
-        long = [places[text] for text in its if text in places]
-        if any(short[key] >= short_cap for key in keys) or any(likeness.count(p) >= LONG_REPEATS for p in long):
-            yield candidate.place
+    if not max_repeats or not len(taught):
+        return taught[:0]
+    own = sheet.word[np.repeat(sheet.authored, sheet.words)]
+    own = np.where(own & NUMBER, np.uint32(NUMBER), own)  # one number is as good as another
+    ends = np.cumsum(sheet.words * sheet.authored, dtype=np.int64)  # of each bubble among the owner's own words
+    starts = ends - sheet.words * sheet.authored
+    is_long = sheet.authored & (sheet.length >= LONG)
+    turn_of_bubble = np.repeat(np.arange(len(sheet.bubbles)), sheet.bubbles)
+    is_taught = np.zeros(len(sheet.status), dtype=np.bool_)
+    is_taught[taught] = True
+    has_long = np.zeros(len(sheet.status), dtype=np.bool_)
+    has_long[turn_of_bubble[is_long]] = True
+    plain = taught[~has_long[taught]]
+    first, last = sheet.first_bubble[plain], sheet.first_bubble[plain] + sheet.bubbles[plain] - 1
+    is_short = sheet.characters[plain] - 1 < LONG  # of the whole turn, with a break between two bubbles
+    short_cap = max(max_repeats, math.ceil(_SHORT_SHARE * len(taught)))
+    short = plain[is_short]
+    too_many = short[_beyond_cap(in_order(own, starts[first], ends[last])[is_short], ranks[short], short_cap)]
+    alone = np.flatnonzero(is_long & is_taught[turn_of_bubble])
+    return np.union1d(
+        too_many,
+        _long_repeats(
+            Likeness(
+                own,
+                np.concatenate([starts[first][~is_short], starts[alone]]),
+                np.concatenate([ends[last][~is_short], ends[alone]]),
+            ),
+            np.concatenate([plain[~is_short], turn_of_bubble[alone]]),
+            ranks,
+        ),
+    )
+
+
+def _beyond_cap(keys: Hashes, ranks: Hashes, cap: int) -> Mask:
+    """Which ones have `cap` others of the same key with lower ranks."""
+    order = np.lexsort((ranks, keys))
+    is_first = np.concatenate([[True], np.diff(keys[order]) != 0]) if len(keys) else np.zeros(0, dtype=np.bool_)
+    firsts = np.flatnonzero(is_first)
+    place = np.arange(len(keys)) - np.repeat(firsts, np.diff(np.append(firsts, len(keys))))
+    beyond = np.zeros(len(keys), dtype=np.bool_)
+    beyond[order] = place >= cap
+    return beyond
+
+
+def _long_repeats(likeness: Likeness, turns: Ints, ranks: Hashes) -> Ints:
+    """The turns that are like two others with lower ranks, which are taught themselves.
+
+    Args:
+        likeness: of long texts.
+        turns: in which each of them stands.
+    """
+    texts_of: dict[int, list[int]] = {}
+    for text, turn in enumerate(turns.tolist()):
+        if not likeness.is_alone(text):
+            texts_of.setdefault(turn, []).append(text)
+    too_many = []
+    for turn in sorted(texts_of, key=lambda turn: (ranks[turn], turn)):
+        if any(likeness.count(text) >= LONG_REPEATS for text in texts_of[turn]):
+            too_many.append(turn)
             continue
-        short.update(keys)
-        for place in long:
-            likeness.add(place)
+        for text in texts_of[turn]:
+            likeness.add(text)
+    return np.array(too_many, dtype=np.int64)
 
 
-def beyond_share(candidates: Sequence[Candidate], temperature: float, cap: int | None) -> Iterator[Place]:
+def beyond_share(sheet: Sheet, taught: Ints, ranks: Hashes, temperature: float, cap: int | None) -> Ints:
     """The turns beyond their dialog's share, whole conversations if possible: context is not to be read in vain."""
-    by_dialog: defaultdict[int, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        by_dialog[candidate.chat_id].append(candidate)
-    for chat_id, allowed in shares({c: len(turns) for c, turns in by_dialog.items()}, temperature, cap).items():
-        turns = by_dialog[chat_id]
-        if allowed < len(turns):
-            yield from (turn.place for turn in sorted(turns, key=lambda c: c.rank)[allowed:])
+    chats, sizes = np.unique(sheet.chat_of_turn[taught], return_counts=True)
+    allowed = shares(dict(zip(chats.tolist(), sizes.tolist(), strict=True)), temperature, cap)
+    session_ranks = _session_ranks(sheet)[sheet.session_of_turn]
+    beyond = [taught[:0]]
+    for chat, size in zip(chats.tolist(), sizes.tolist(), strict=True):
+        if allowed[chat] < size:
+            its = taught[sheet.chat_of_turn[taught] == chat]
+            beyond.append(its[np.lexsort((ranks[its], session_ranks[its]))[allowed[chat] :]])
+    return np.concatenate(beyond)
 
 
 def shares(sizes: Mapping[int, int], temperature: float, cap: int | None = None) -> dict[int, int]:
@@ -123,29 +145,10 @@ def shares(sizes: Mapping[int, int], temperature: float, cap: int | None = None)
     }
 
 
-def _candidates(found: Iterable[Session]) -> Iterator[Candidate]:
-    for number, session in enumerate(found):
-        rank = -1
-        for place, turn in enumerate(session.turns):
-            if turn.is_supervisable:
-                rank = rank if rank >= 0 else _hash(f"{session.chat_id} {session.turns[0].started_at}")
-                yield Candidate((number, place), session.chat_id, (rank, _mix(rank + place)), turn)
+def _session_ranks(sheet: Sheet) -> Hashes:
+    return mix(mix(sheet.chat.astype(np.uint64)) + sheet.start.astype(np.uint64))
 
 
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
-
-
-def _mix(number: int) -> int:
-    """The finaliser of splitmix64 (Steele, Lea and Flood 2014): neighbouring numbers come out far apart."""
-    number = (number + 0x9E3779B97F4A7C15) % 2**64
-    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-    number = (number ^ number >> 27) * 0x94D049BB133111EB % 2**64
-    return number ^ number >> 31
-
-
-def _with_reasons(session: Session, reasons: Mapping[int, str]) -> Session:
-    turns = tuple(
-        replace(turn, withheld=reasons[place]) if place in reasons else turn for place, turn in enumerate(session.turns)
-    )
-    return replace(session, turns=turns)
+def _ranks(sheet: Sheet) -> Hashes:
+    """Of every turn a number by its dialog, its session's beginning and its place: uniform, the same everywhere."""
+    return mix(_session_ranks(sheet)[sheet.session_of_turn] + (sheet.place_of_turn + 1).astype(np.uint64))

@@ -5,7 +5,7 @@ Knows nothing of storage or of what was said; it counts supervised turns and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -31,15 +31,24 @@ class Cuts:
 
 
 def find_cuts(found: Sequence[Session], settings: DatasetSettings) -> Cuts:
+    """See `cuts_among`, of sessions."""
+    starts = [time_of(session.turns[0]) for session in found]
+    turns = [time_of(turn) for session in found for turn in session.turns if turn.is_supervisable]
+    return cuts_among(starts, turns, settings)
+
+
+def cuts_among(starts: Sequence[datetime], turns: Iterable[datetime], settings: DatasetSettings) -> Cuts:
     """Where to cut: as set, else so that the latest shares of supervised turns are held out.
 
     A cut is the start of a session where that comes close to the share, else of a turn.
 
+    Args:
+        starts: of all sessions, in any order; `turns` of all supervised turns.
+
     Raises:
         DatasetError: fewer than three supervised turns, or the cuts are in the wrong order.
     """
-    starts = [session.turns[0].started_at for session in found]
-    turns = sorted(time_of(turn) for session in found for turn in session.turns if turn.is_supervisable)
+    turns = sorted(turns)
     if len(turns) < 3:
         raise too_few()
     limit = settings.max_held_out_turns
@@ -53,11 +62,11 @@ def find_cuts(found: Sequence[Session], settings: DatasetSettings) -> Cuts:
     return cuts
 
 
-def _cut(turns: Sequence[datetime], starts: Sequence[datetime | None], wanted: float) -> datetime:
+def _cut(turns: Sequence[datetime], starts: Sequence[datetime], wanted: float) -> datetime:
     if len(turns) < 2:
         raise too_few()
     exact = turns[-max(1, round(wanted))]
-    earlier = max((start for start in starts if start is not None and start <= exact), default=exact)
+    earlier = max((start for start in starts if start <= exact), default=exact)
     held_out = sum(moment >= earlier for moment in turns)
     return earlier if held_out <= 2 * wanted + 1 and earlier > turns[0] else exact
 

@@ -7,29 +7,42 @@ Knows nothing of tokens or models; what is written here is text and times.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from training.assembly import Assembly, finished
 from training.balance import balance
-from training.cuts import SPLITS, Cuts, Split, find_cuts, time_of, too_few
-from training.gathering import Gathered, Progress, gather
-from training.held_out import ALSO_HELD_OUT, take_out
-from training.history import NOT_OWN, Run
+from training.cuts import SPLITS, Cuts, Split, cuts_among, find_cuts, time_of, too_few
+from training.drafts import Drafts
+from training.gathering import Gathered, Progress, counting, gather
+from training.held_out import ALSO_HELD_OUT, TakenOut, take_out
+from training.kept import Keeper, Kept
 from training.processes import uncollected
+from training.reading import peer_of
+from training.reuse import version_of
+from training.sheet import NOT_OWN, STATUSES, SUPERVISED, Sheet
 from training.snapshot import Account, Counts, Snapshot, SplitCounts, load, newest, publish
 from training.timing import fit
-from twin.conversations import fate
 from twin.errors import DatasetError
 from twin.forgotten import Forgettings
+from twin.language import of_owner
 from twin.messages import Session
 from twin.privacy import DETECTORS_VERSION
+from twin.privacy.vault import Vault
 from twin.settings import Settings
 from twin.store import Store
 
 __all__ = ["SPLITS", "Cuts", "Snapshot", "Split", "build", "find_cuts", "load", "newest"]
+
+_CODE = ("training", "twin.privacy", "twin.conversations", "twin.placeholders", "twin.messages", "twin.words")
+_LIBRARIES = ("phonenumbers", "python-stdnum", "mnemonic", "numpy")
+_PACE_MESSAGES = 40_000
 
 
 def build(
@@ -37,7 +50,8 @@ def build(
 ) -> Snapshot:
     """Write the snapshot of what is stored now; the same messages and settings give the same one.
 
-    The vault is written before it, so that the guard of replies is never older than what is learned.
+    Conversations that were finished when the newest snapshot was built are taken from there, if nothing about them
+    changed. The vault is written first, so that the guard of replies is never older than what is learned.
 
     Args:
         workers: processes that look for secrets, by default one a core.
@@ -48,98 +62,180 @@ def build(
     """
     wishes = Forgettings(store.db).all()
     with uncollected():
-        snapshot = _build(store, settings, on_progress, workers)
+        snapshot = _Build(store, settings, on_progress, workers).run()
     if Forgettings(store.db).all() != wishes:  # whoever forgets later finds the snapshot and removes it
         shutil.rmtree(snapshot.folder, ignore_errors=True)
         raise DatasetError("Something was forgotten while the dataset was being built", "build it again")
     return snapshot
 
 
-def _build(store: Store, settings: Settings, on_progress: Progress, workers: int | None) -> Snapshot:
-    gathered = gather(store, settings, on_progress=on_progress, workers=workers)
-    on_progress("Cutting conversations", 0.7)
-    language = gathered.language
-    found = [list(history.sessions(language)) for history in gathered.histories]
-    cuts = find_cuts([session for its in found for _, session in its if session is not None], settings.dataset)
-    parts = _Parts()
-    for history, its in zip(gathered.histories, found, strict=True):
-        for split, run, session in history.parts(cuts, language, its):
-            parts.add(split, run, session)
-    on_progress("Comparing with what is held out", 0.8)
-    taught = take_out(parts.held_out, parts.sessions["train"], language)
-    mixed = take_out(parts.held_out, gathered.sets, language)
-    parts.lost["train"].update(taught.lost)
-    on_progress("Balancing", 0.85)
-    parts.sessions["train"] = balance(taught.sessions, settings.dataset)
-    for split in ("train", "val"):
-        if not any(session.supervisable_turns for session in parts.sessions[split]):
-            raise too_few()
-    on_progress("Writing", 0.9)
-    account = Account(
-        dialogs=dict(gathered.dialogs),
-        messages=_messages(gathered, taught.messages),
-        turns={split: _became(parts.sessions[split], parts.lost[split]) for split in SPLITS},
-        owner_turns=store.owner_turns(),
-        sets=_sets(mixed.sessions),
-        set_turns=_became(mixed.sessions, mixed.lost + gathered.lost_of_sets),
-        found=dict(sorted(gathered.found.items())),
-        scrub=settings.privacy.scrub,
-        detectors=f"{DETECTORS_VERSION}",
-        language=language,
-    )
-    timing = fit(
-        (history.messages for history in gathered.histories),
-        until=cuts.val_from,
-        timezone=settings.owner.timezone,
-        gap=timedelta(minutes=settings.dataset.session_gap_minutes),
-    )
-    written = {split: sorted(parts.sessions[split], key=_order) for split in SPLITS}
-    written["train"] += mixed.sessions
-    return publish(settings.datasets, cuts, written, account, timing.as_dict())
+class _Build:
+    """One build: what it is given, and its steps in their order."""
+
+    def __init__(self, store: Store, settings: Settings, on_progress: Progress, workers: int | None) -> None:
+        self.store, self.settings, self.on_progress, self.workers = store, settings, on_progress, workers
+        self.language = of_owner(store.db, settings)
+        self.dialogs = store.dialogs()
+        self.keeper = Keeper(store.db, self._tokens())
+
+    def run(self) -> Snapshot:
+        """Build with what is kept; without it if that reaches into what is held out now."""
+        of, kept = self.keeper.begin()
+        try:
+            lines = list(load(self.settings.datasets, of).lines("train")) if kept else []
+        except DatasetError:
+            kept, lines = {}, []
+        snapshot = self._with(kept, lines) or self._with({}, [])
+        assert snapshot is not None  # nothing that was not kept can reach anywhere
+        return snapshot
+
+    def _with(self, kept: dict[int, Kept], lines: list[str]) -> Snapshot | None:
+        gathered = gather(
+            self.store, self.settings, self.dialogs, kept, on_progress=self.on_progress, workers=self.workers
+        )
+        self.on_progress("Cutting conversations", 0.7)
+        assembly = self._assemble(gathered, lines)
+        if assembly is None:
+            return None
+        cuts, parts = assembly
+        drafts = {split: Drafts.join(found) for split, found in parts.drafts.items()}
+        self.on_progress("Comparing with what is held out", 0.8)
+        taken = take_out(parts.held_out, drafts["train"], self.language)
+        mixed = take_out(parts.held_out, Drafts.of(gathered.sets), self.language)
+        self.on_progress("Balancing", 0.85)
+        too_many = balance(taken.drafts.sheet, self.settings.dataset)
+        self.on_progress("Writing", 0.9)
+        train = _withheld(taken.drafts, too_many)
+        parts.lost["train"].update(taken.lost)
+        order = train.order()
+        snapshot = publish(
+            self.settings.datasets,
+            cuts,
+            {
+                "train": [*(train.lines[row] for row in order), *mixed.drafts.lines],
+                "val": _ordered(drafts["val"]),
+                "test": _ordered(drafts["test"]),
+            },
+            _counts(drafts | {"train": train}),
+            self._account(gathered, parts, drafts | {"train": train}, taken, mixed),
+            self._timing(gathered, parts, cuts),
+        )
+        written = _lines_of(
+            taken, order, {int(train.sheet.session_of_turn[turn]) for turn in too_many}, drafts["train"]
+        )
+        self.keeper.keep(
+            snapshot.fingerprint, finished(gathered.histories, cuts, parts.owners, drafts["train"].sheet, written)
+        )
+        return snapshot
+
+    def _assemble(self, gathered: Gathered, lines: list[str]) -> tuple[Cuts, Assembly] | None:
+        """The cuts and the parts; None when what is kept reaches into what is held out now."""
+        found = [history.sessions(self.language) for history in gathered.histories]
+        sheets = [history.kept.sheet for history in gathered.histories if history.kept is not None]
+        sessions = [session for its in found for _, session in its if session is not None]
+        starts = [time_of(session.turns[0]) for session in sessions]
+        turns = [time_of(turn) for session in sessions for turn in session.turns if turn.is_supervisable]
+        for sheet in sheets:
+            starts += map(_moment, sheet.start.tolist())
+            turns += map(_moment, sheet.at[sheet.status == STATUSES.index(SUPERVISED)].tolist())
+        cuts = cuts_among(starts, turns, self.settings.dataset)
+        kept = [history.kept for history in gathered.histories if history.kept is not None]
+        if any(len(its.last) and _moment(int(its.last.max())) >= cuts.val_from for its in kept):
+            return None
+        parts = Assembly()
+        for history, its in zip(gathered.histories, found, strict=True):
+            parts.add(history, its, cuts, self.language, lines)
+        return cuts, parts
+
+    def _account(
+        self, gathered: Gathered, parts: Assembly, drafts: Mapping[Split, Drafts], taken: TakenOut, mixed: TakenOut
+    ) -> Account:
+        messages = parts.messages + gathered.messages
+        messages["shown"] -= taken.messages
+        messages[ALSO_HELD_OUT] += taken.messages
+        return Account(
+            dialogs=dict(sorted(gathered.dialogs.items())),
+            messages=_sorted(messages),
+            turns={split: _sorted(Counter(drafts[split].sheet.became()) + parts.lost[split]) for split in SPLITS},
+            owner_turns=self.store.owner_turns(),
+            sets=_sets(mixed.drafts),
+            set_turns=_sorted(_became(mixed.drafts) + mixed.lost + gathered.lost_of_sets),
+            found=dict(sorted(gathered.found.items())),
+            scrub=self.settings.privacy.scrub,
+            detectors=f"{DETECTORS_VERSION}",
+            language=self.language,
+        )
+
+    def _timing(self, gathered: Gathered, parts: Assembly, cuts: Cuts) -> dict[str, Any]:
+        """How fast the owner is nowadays: in the newest 40,000 messages before what is held out."""
+        since, left = cuts.val_from, _PACE_MESSAGES
+        for last, count in sorted(parts.seen, reverse=True):
+            if left <= 0:
+                break
+            since, left = min(since, _moment(last)), left - count
+        dialogs = (
+            [m for m in self.store.each_message(history.chat_id, since) if m.deleted_at is None]
+            for history in gathered.histories
+        )
+        dataset = self.settings.dataset
+        gap = timedelta(minutes=dataset.session_gap_minutes)
+        return fit(dialogs, until=cuts.val_from, timezone=self.settings.owner.timezone, gap=gap).as_dict()
+
+    def _tokens(self) -> dict[int, str]:
+        """By dialog that counts, what changes with everything but its messages on which its sessions depend."""
+        settings = self.settings
+        told = {
+            "code": version_of(*_CODE, libraries=_LIBRARIES),
+            "gap": settings.dataset.session_gap_minutes,
+            "scrub": settings.privacy.scrub,
+            "words": sorted(settings.privacy.words),
+            "people": sorted(settings.privacy.people),
+            "language": self.language,
+            "vault": Vault.empty(settings.home).mark,
+        }
+        return {
+            dialog.chat_id: hashlib.blake2b(
+                json.dumps(told | {"peer": repr(peer_of(dialog, settings.dataset))}, sort_keys=True).encode(),
+                digest_size=16,
+            ).hexdigest()
+            for dialog in counting(self.dialogs, settings)
+        }
 
 
-@dataclass(slots=True)
-class _Parts:
-    """The owner's own conversations by part, and the turns of the owner that are no turns any more, by reason."""
-
-    sessions: dict[Split, list[Session]] = field(default_factory=lambda: {split: [] for split in SPLITS})
-    lost: dict[Split, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
-    held_out: list[str] = field(default_factory=list)
-
-    def add(self, split: Split, run: Run, session: Session | None) -> None:
-        """Take in what a run came to."""
-        self.lost[split].update(run.lost_turns(session))
-        if split != "train":
-            self.held_out += [message.text for message in run.shown if message.text]
-        if session is not None:
-            self.sessions[split].append(session)
+def _withheld(drafts: Drafts, reasons: Mapping[int, str]) -> Drafts:
+    status = drafts.sheet.status.copy()
+    for turn, reason in reasons.items():
+        status[turn] = STATUSES.index(reason)
+    return Drafts(drafts.withhold(reasons), replace(drafts.sheet, status=status))
 
 
-def _order(session: Session) -> tuple[float, int]:
-    return time_of(session.turns[0]).timestamp(), session.chat_id
+def _ordered(drafts: Drafts) -> list[str]:
+    return [drafts.lines[row] for row in drafts.order()]
 
 
-def _became(found: Iterable[Session], lost: Counter[str]) -> Counts:
-    """What became of the owner's turns: "supervised", or the reason why not."""
-    turns = (turn for session in found for turn in session.turns if turn.speaker == "owner")
-    became = Counter(
-        "supervised" if turn.is_supervisable else NOT_OWN if not turn.is_authored else str(turn.withheld)
-        for turn in turns
-    )
-    return dict(sorted((became + lost).items()))
+def _lines_of(taken: TakenOut, order: list[int], balanced: set[int], before: Drafts) -> dict[int, tuple[int, bool]]:
+    """By row of the drafts as they were before, where its line stands now and whether balance changed it."""
+    line_of = {row: line for line, row in enumerate(order)}
+    changed = set(taken.changed)
+    rows = (row for row in range(len(before.lines)) if row not in changed)
+    return {row: (line_of[now], now in balanced) for now, row in enumerate(rows)}
 
 
-def _messages(gathered: Gathered, also_held_out: int) -> Counts:
-    """What became of every message that is stored: "shown", or why not."""
-    messages = gathered.messages.copy()
-    for history in gathered.histories:
-        for run in history.runs:
-            messages["shown"] += len(run.raw) - len(run.gone)
-            messages.update(run.gone.values())
-    messages["empty"] = sum(fate(message) == "empty" for history in gathered.histories for message in history.messages)
-    messages["shown"] -= messages["empty"] + also_held_out
-    messages[ALSO_HELD_OUT] += also_held_out
-    return dict(sorted((+messages).items()))
+def _counts(drafts: Mapping[Split, Drafts]) -> dict[Split, SplitCounts]:
+    """What the parts hold.
+
+    Raises:
+        DatasetError: there is nothing to train on, or nothing to measure with.
+    """
+    counts = {split: _count(drafts[split].sheet) for split in SPLITS}
+    if not (counts["train"].supervised_turns and counts["val"].supervised_turns):
+        raise too_few()
+    return counts
+
+
+def _count(sheet: Sheet) -> SplitCounts:
+    taught = sheet.status == STATUSES.index(SUPERVISED)
+    return SplitCounts(len(sheet), len(sheet.status), int(taught.sum()), int(sheet.characters[taught].sum()))
 
 
 def _sets(found: Iterable[Session]) -> dict[str, SplitCounts]:
@@ -147,3 +243,20 @@ def _sets(found: Iterable[Session]) -> dict[str, SplitCounts]:
     for session in found:
         sets[session.origin] = sets.get(session.origin, SplitCounts()).plus(session)
     return sets
+
+
+def _became(found: Iterable[Session]) -> Counter[str]:
+    """What became of the owner's turns in sessions from anywhere, which may have been withheld for any reason."""
+    turns = (turn for session in found for turn in session.turns if turn.speaker == "owner")
+    return Counter(
+        SUPERVISED if turn.is_supervisable else NOT_OWN if not turn.is_authored else str(turn.withheld)
+        for turn in turns
+    )
+
+
+def _sorted(counts: Counter[str]) -> Counts:
+    return dict(sorted((+counts).items()))
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -5,7 +5,7 @@ Knows nothing of what becomes of what is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 from training.processes import cores, spread
@@ -24,14 +24,17 @@ def examine_all(
     windows: Sequence[Window],
     kept: Derived,
     *,
+    also_used: Collection[Key] = (),
     workers: int | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
-) -> list[list[Finding]]:
+) -> list[tuple[Key, list[Finding]]]:
     """The findings of every window, in order: one a text, or none at all where nothing was found in the whole window.
+    And the key under which they are kept.
 
     Args:
         windows: texts of conversations, oldest first.
-        kept: findings of earlier times; renewed with what these windows need, and nothing else.
+        kept: findings of earlier times; renewed with what these windows need, and nothing else
+        also_used: but these keys.
         workers: processes, by default one a core; for little work none.
         on_progress: called with the share that is done.
 
@@ -49,11 +52,12 @@ def examine_all(
     for key, findings in _examined(missing, workers or cores()):
         (failed if any(found.gone == FAILED for found in findings) else added)[key] = write_findings(findings)
         on_progress((len(added) + len(failed)) / len(missing))
-    if added or known.keys() - set(keys):
-        kept.renew(added, known.keys() - set(keys))
+    unused = known.keys() - set(keys) - set(also_used)
+    if added or unused:
+        kept.renew(added, unused)
     everything = known | added | failed
     return [
-        read_findings(written, len(texts)) if (written := everything[key]) else []
+        (key, read_findings(written, len(texts)) if (written := everything[key]) else [])
         for key, texts in zip(keys, windows, strict=True)
     ]
 

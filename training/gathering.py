@@ -6,32 +6,29 @@ Knows nothing of parts, cuts or snapshots.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from training.editing import Change, edit
 from training.examination import examine_all
-from training.history import History
+from training.history import History, Run
+from training.kept import Kept
+from training.reading import USED, deleted, read, use_of
 from training.recipes.sets import Sets
 from training.reuse import Derived
 from training.scrubbing import CLEAN, Finding, Verdict, verdict
-from twin.conversations import split_by_silence
-from twin.dialogs import Dialog, without_secrets
-from twin.language import of_owner
-from twin.messages import Peer, Session
+from twin.dialogs import Dialog
+from twin.messages import Session
 from twin.privacy.blocklist import Blocklist
 from twin.privacy.vault import Vault
-from twin.sections import DatasetSettings
 from twin.settings import Settings
 from twin.store import Store
 
-EXCLUDED, OF_LISTED_PERSON, USED = "excluded by you", "with somebody on your list", "used"
-
 Texts = list[str]
-
-_LOOK_BACK = 6
-"""Messages before a run in which a question may stand that its first messages answer."""
+Progress = Callable[[str, float], None]
+"""Called with what is being done, and which share of the whole is done."""
+Find = Callable[[History | Session, str, str], None]
+"""Called with where a secret stands, its label and the secret itself."""
 
 
 @dataclass(slots=True)
@@ -41,31 +38,31 @@ class Gathered:
     Attributes:
         histories: the dialogs that count, largest first.
         sets: imported and made conversations, by weight, without what had to go.
-        language: of the owner, ISO 639-1.
         dialogs: how many there are, by whether they count.
         messages: how many belong to dialogs that do not count, or were deleted, by reason.
-        found: secrets, by label.
+        found: secrets, by label; those of finished conversations too.
         lost_of_sets: turns of the owner in `sets` that are no turns any more, by reason.
     """
 
-    histories: list[History]
-    sets: list[Session]
-    language: str
+    histories: list[History] = field(default_factory=list)
+    sets: list[Session] = field(default_factory=list)
     dialogs: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     lost_of_sets: Counter[str] = field(default_factory=Counter)
 
 
-Progress = Callable[[str, float], None]
-"""Called with what is being done, and which share of the whole is done."""
-Find = Callable[[History | Session, str, str], None]
-"""Called with where a secret stands, its label and the secret itself."""
+def counting(dialogs: Sequence[Dialog], settings: Settings) -> list[Dialog]:
+    """The dialogs that count."""
+    blocklist = Blocklist.of(settings.privacy.words, settings.privacy.people)
+    return [dialog for dialog in dialogs if use_of(dialog, blocklist) == USED]
 
 
 def gather(
     store: Store,
     settings: Settings,
+    dialogs: Sequence[Dialog],
+    kept: dict[int, Kept],
     *,
     on_progress: Progress = lambda _what, _share: None,
     on_find: Find = lambda _where, _label, _value: None,
@@ -74,8 +71,10 @@ def gather(
     """Read everything, look for secrets, judge every message, and renew the vault with the secrets that were found.
 
     Args:
+        dialogs: all there are.
+        kept: finished conversations, which are not read.
         on_progress: called with shares up to 0.7.
-        on_find: called for every secret, in order.
+        on_find: called for every secret in what is read, in order.
         workers: processes that look, by default one a core.
 
     Raises:
@@ -84,37 +83,75 @@ def gather(
     """
     on_progress("Reading messages", 0.0)
     blocklist = Blocklist.of(settings.privacy.words, settings.privacy.people)
-    gathered = load(store, settings, blocklist)
+    gathered = _account(store, dialogs, blocklist)
+    gathered.histories = read(store, counting(dialogs, settings), settings.dataset, kept)
     sets = list(Sets(store.db).sessions())
-    sources = [(history, *window) for history in gathered.histories for window in _windows(history)]
-    windows: list[tuple[History | Session, Texts, Texts]] = [*sources, *((each, [], _texts_of(each)) for each in sets)]
     on_progress("Looking for secrets", 0.1)
-    examined = examine_all(
-        [[*before, *texts] for _, before, texts in windows],
+    runs = [(history, run) for history in gathered.histories for run in history.runs]
+    own = [[message.text for message in run.raw] for _, run in runs]
+    findings = examine_all(
+        [*([*run.before, *texts] for (_, run), texts in zip(runs, own, strict=True)), *map(_texts_of, sets)],
         Derived(store.db, "scrub"),
+        also_used={key for history in gathered.histories if history.kept is not None for key in history.kept.scrub},
         workers=workers,
         on_progress=lambda share: on_progress("Looking for secrets", 0.1 + 0.55 * share),
     )
-    findings = [found[len(before) :] for (_, before, _), found in zip(windows, examined, strict=True)]
-    with Vault.rebuild(settings.home) as vault:
-        for (where, _, texts), found in zip(windows, findings, strict=True):
-            for text, finding in zip(texts, found, strict=bool(found)):
-                for span in finding.spans:
-                    vault.add(span.label, text[span.start : span.end])
-                    gathered.found[span.label] += 1
-                    on_find(where, span.label, text[span.start : span.end])
     judge = _Judge(blocklist, settings.privacy.scrub)
-    judged = iter(findings)
-    for history in gathered.histories:
-        for run in history.runs:
-            if verdicts := judge.verdicts([message.text for message in run.raw], next(judged)):
-                run.judge(verdicts)
-    for session in sets:
-        edited, lost = edit(session, judge.changes(session, next(judged)))
-        gathered.lost_of_sets.update(lost)
-        if edited is not None:
-            gathered.sets.append(edited)
+    with Vault.rebuild(settings.home) as vault:
+        for (history, run), texts, (key, with_before) in zip(runs, own, findings[: len(runs)], strict=True):
+            run.key, found = key, with_before[len(run.before) :]
+            _judge_run(run, texts, found, judge, vault)
+            if not run.is_context:
+                gathered.found.update(run.found)
+                for label, value in _secrets(texts, found):
+                    on_find(history, label, value)
+        for session, (_, found) in zip(sets, findings[len(runs) :], strict=True):
+            for label, value in _secrets(_texts_of(session), found):
+                vault.add(label, value)
+                gathered.found[label] += 1
+                on_find(session, label, value)
+            edited, lost = edit(session, judge.changes(session, found))
+            gathered.lost_of_sets.update(lost)
+            gathered.sets += [edited] if edited is not None else []
+        for history in gathered.histories:
+            for told in history.kept.told.values() if history.kept is not None else ():
+                gathered.found.update(told.found)
+                for label, entries in told.vault:
+                    vault.put(label, entries)
     return gathered
+
+
+def _account(store: Store, dialogs: Sequence[Dialog], blocklist: Blocklist) -> Gathered:
+    """What there is, and how much of it does not count."""
+    gathered = Gathered()
+    gone = deleted(store)
+    for dialog in dialogs:
+        use = use_of(dialog, blocklist)
+        gathered.dialogs[use] += 1
+        if use == USED:
+            gathered.messages["deleted"] += gone[dialog.chat_id]
+        else:
+            gathered.messages[f"in a dialog {use}"] += dialog.messages
+    return gathered
+
+
+def _judge_run(run: Run, texts: Texts, found: Sequence[Finding], judge: _Judge, vault: Vault) -> None:
+    for label, value in _secrets(texts, found):
+        entries = vault.entries_of(label, value)
+        vault.put(label, entries)
+        run.found[label] += 1
+        run.vault.append((label, entries))
+    if verdicts := judge.verdicts(texts, found):
+        run.judge(verdicts)
+
+
+def _secrets(texts: Texts, found: Sequence[Finding]) -> list[tuple[str, str]]:
+    """Label and value of every secret in texts of which something was found."""
+    return [
+        (span.label, text[span.start : span.end])
+        for text, finding in zip(texts, found, strict=bool(found))
+        for span in finding.spans
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,46 +177,6 @@ class _Judge:
             for place, judged in zip(places, verdicts, strict=bool(verdicts))
             if judged.withheld is not None
         }
-
-
-def _windows(history: History) -> Iterator[tuple[Texts, Texts]]:
-    """Of each run what was said just before it, and its own texts: an answer may come after a long silence."""
-    before: Texts = []
-    for run in history.runs:
-        texts = [message.text for message in run.raw]
-        yield before, texts
-        before = [*before, *texts][-_LOOK_BACK:]
-
-
-def load(store: Store, settings: Settings, blocklist: Blocklist) -> Gathered:
-    """The dialogs that count, in runs, and an account of the others; nothing is judged yet."""
-    gathered = Gathered([], [], of_owner(store.db, settings))
-    for dialog in store.dialogs():
-        use = _use(dialog, blocklist)
-        gathered.dialogs[use] += 1
-        if use != USED:
-            gathered.messages[f"in a dialog {use}"] += dialog.messages
-            continue
-        messages = store.messages(dialog.chat_id)
-        present = [message for message in messages if message.deleted_at is None]
-        gathered.messages["deleted"] += len(messages) - len(present)
-        runs = split_by_silence(present, timedelta(minutes=settings.dataset.session_gap_minutes))
-        gathered.histories.append(History.of(dialog.chat_id, runs, dialog.name, _peer(dialog, settings.dataset)))
-    return gathered
-
-
-def _use(dialog: Dialog, blocklist: Blocklist) -> str:
-    if not dialog.is_included:
-        return EXCLUDED
-    return OF_LISTED_PERSON if blocklist.is_person(dialog.name, dialog.username) else USED
-
-
-def _peer(dialog: Dialog, settings: DatasetSettings) -> Peer:
-    """What a prompt will tell of them, and no more."""
-    return Peer(
-        without_secrets(dialog.name) if settings.peer == "name" else None,
-        dialog.relation if settings.relation else None,
-    )
 
 
 def _texts_of(session: Session) -> Texts:

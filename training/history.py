@@ -9,17 +9,18 @@ taken out of them, as they will in a live chat.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from training.cuts import Cuts, Split
+from training.kept import Kept
 from training.scrubbing import Verdict
 from twin.conversations import fate, sessions_of
 from twin.messages import NOBODY, Message, Peer, Session
+from twin.privacy.vault import Entry
 
 JOINED = "joined with the one before"
-NOT_OWN = "not own words"
 
 
 @dataclass(slots=True)
@@ -31,12 +32,43 @@ class Run:
         shown: the same messages as they are shown; blanks for what is left out.
         gone: by place, why a message is left out.
         withheld: by place, why the owner must not be taught the turn in which a message stands.
+        before: the texts of the messages just before it: its first ones may answer a question asked there.
+        is_context: whether it is read only for what later runs quote of it and how long ago it was.
+        key: of its findings, where those are kept.
+        lost: turns of the owner that are no turns any more, by reason, once its session is known.
+        found: secrets by label; `vault` what the vault keeps of them, a label with its entries each.
     """
 
     raw: list[Message]
     shown: list[Message]
     gone: dict[int, str] = field(default_factory=dict)
     withheld: dict[int, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+    is_context: bool = False
+    key: bytes = b""
+    lost: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    vault: list[tuple[str, list[Entry]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, messages: list[Message], before: Iterable[str] = (), *, is_context: bool = False) -> Run:
+        """A run of which nothing is judged yet."""
+        return cls(messages, list(messages), before=tuple(before), is_context=is_context)
+
+    @property
+    def first(self) -> int:
+        """When it begins, UTC epoch seconds."""
+        return int(self.raw[0].sent_at.timestamp())
+
+    @property
+    def last(self) -> int:
+        """When its last message was sent."""
+        return int(self.raw[-1].sent_at.timestamp())
+
+    @property
+    def empty(self) -> int:
+        """How many of its messages have nothing to show."""
+        return sum(fate(message) == "empty" for message in self.raw)
 
     def judge(self, verdicts: Sequence[Verdict]) -> None:
         """Take over what becomes of each message."""
@@ -111,7 +143,9 @@ class Run:
         def part(reasons: dict[int, str]) -> dict[int, str]:
             return {place - start: reason for place, reason in reasons.items() if start <= place < end}
 
-        return Run(self.raw[start:end], self.shown[start:end], part(self.gone), part(self.withheld))
+        return Run(
+            self.raw[start:end], self.shown[start:end], part(self.gone), part(self.withheld), is_context=self.is_context
+        )
 
 
 @dataclass(slots=True)
@@ -119,37 +153,37 @@ class History:
     """One dialog of the owner.
 
     Attributes:
+        runs: oldest first; deleted messages are in none, and finished ones only where they are context.
         name: of the other person, for reports to the owner only.
         peer: what prompts may tell of them.
-        runs: oldest first; deleted messages are in none.
+        kept: its finished runs; None when all are read.
     """
 
     chat_id: int
     runs: list[Run]
     name: str | None = None
     peer: Peer = NOBODY
+    kept: Kept | None = None
 
     @property
-    def messages(self) -> list[Message]:
-        """What was written, oldest first."""
-        return [message for run in self.runs for message in run.raw]
+    def own_runs(self) -> list[Run]:
+        """Its runs but for mere context."""
+        return [run for run in self.runs if not run.is_context]
 
-    @classmethod
-    def of(cls, chat_id: int, runs: Sequence[list[Message]], name: str | None = None, peer: Peer = NOBODY) -> History:
-        """A dialog of which nothing is judged yet."""
-        return cls(chat_id, [Run(run, list(run)) for run in runs], name, peer)
-
-    def sessions(self, language: str, runs: Sequence[Run] | None = None) -> Iterator[tuple[Run, Session | None]]:
-        """Its sessions with the runs they are made of; None for a run that shows nothing.
+    def sessions(self, language: str, runs: Sequence[Run] | None = None) -> list[tuple[Run, Session | None]]:
+        """The sessions of its own runs, with the runs they are made of; None for a run that shows nothing.
 
         Args:
-            runs: instead of its own, the same cut smaller.
+            runs: instead of all of its runs, the same cut smaller.
         """
         runs = self.runs if runs is None else runs
         found = sessions_of([run.shown for run in runs], language, self.peer)
+        sessions = []
         for run in runs:
-            shows = any(fate(message) == "shown" for message in run.shown)
-            yield run, run.with_reasons(next(found)) if shows else None
+            session = next(found) if any(fate(message) == "shown" for message in run.shown) else None
+            if not run.is_context:
+                sessions.append((run, session and run.with_reasons(session)))
+        return sessions
 
     def parts(
         self, cuts: Cuts, language: str, found: Sequence[tuple[Run, Session | None]]
@@ -159,8 +193,8 @@ class History:
         Args:
             found: what `sessions` returned, to be used again where no session lies across a cut.
         """
-        cut = [(split, part) for run in self.runs for split, part in run.parts(cuts)]
+        cut = [part for run in self.runs for _, part in run.parts(cuts)]
         if len(cut) > len(self.runs):
-            found = list(self.sessions(language, [run for _, run in cut]))
-        for (split, _), (run, session) in zip(cut, found, strict=True):
-            yield split, run, session
+            found = self.sessions(language, cut)
+        for run, session in found:
+            yield cuts.split_of(run.raw[0].sent_at), run, session

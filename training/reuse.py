@@ -77,7 +77,7 @@ class Derived:
 
     def renew(self, added: Mapping[Key, bytes], unused: Iterable[Key]) -> None:
         """Add values and delete those that nobody needs any more, in one short transaction."""
-        with self._locked():
+        with locked(self._db):
             self._db.conn.executemany(
                 f"insert or replace into {self._table} (key, value) values (?, ?)",  # noqa: S608
                 added.items(),
@@ -87,17 +87,18 @@ class Derived:
                 [(key,) for key in unused],
             )
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """All or nothing; inside of another's transaction a part of that."""
-        if self._db.conn.in_transaction:
-            with self._db.atomic():
-                yield
-            return
-        self._db.conn.execute("begin immediate")
-        try:
+
+@contextmanager
+def locked(db: Database) -> Iterator[None]:
+    """One write transaction, all or nothing; inside of another's a part of that."""
+    if db.conn.in_transaction:
+        with db.atomic():
             yield
-            self._db.conn.execute("commit")
-        except BaseException:
-            self._db.rollback()
-            raise
+        return
+    db.conn.execute("begin immediate")
+    try:
+        yield
+        db.conn.execute("commit")
+    except BaseException:
+        db.rollback()
+        raise

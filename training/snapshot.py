@@ -135,11 +135,16 @@ class Snapshot:
 def publish(
     folder: Path,
     cuts: Cuts,
-    parts: Mapping[Split, Iterable[Session]],
+    lines: Mapping[Split, Iterable[str]],
+    counts: Mapping[Split, SplitCounts],
     account: Account,
     timing: Mapping[str, Any] | None = None,
 ) -> Snapshot:
     """Write a snapshot beside the others, by rename; one with the same sessions stays and counts as built now.
+
+    Args:
+        lines: of each part, as `write_session` makes them.
+        counts: of each part, without what was imported or made.
 
     Raises:
         DatasetError: it cannot be written.
@@ -149,10 +154,12 @@ def publish(
         for leftover in folder.glob(f"{_INCOMING}*"):  # of builds that were killed
             shutil.rmtree(leftover, ignore_errors=True)
         incoming.mkdir(parents=True)
-        counts: dict[str, SplitCounts] = {
-            split: _write_part(incoming / f"{split}.jsonl", parts[split]) for split in SPLITS
-        }
-        snapshot = Snapshot(incoming, _fingerprint(incoming, cuts), cuts, counts, account)
+        for split in SPLITS:
+            with (incoming / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(lines[split])
+        snapshot = Snapshot(
+            incoming, _fingerprint(incoming, cuts), cuts, {str(split): its for split, its in counts.items()}, account
+        )
         (incoming / _MANIFEST).write_text(json.dumps(snapshot.as_dict(), indent=2) + "\n", encoding="utf-8")
         if timing:
             (incoming / _TIMING).write_text(json.dumps(timing, indent=2) + "\n", encoding="utf-8")
@@ -260,17 +267,6 @@ def _read_turn(values: dict[str, Any]) -> Turn:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _write_part(path: Path, found: Iterable[Session]) -> SplitCounts:
-    """Write one part; what was imported or made is not counted with the owner's own conversations."""
-    counts = SplitCounts()
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for session in found:
-            file.write(write_session(session))
-            if session.origin == _TELEGRAM:
-                counts = counts.plus(session)
-    return counts
 
 
 def _fingerprint(folder: Path, cuts: Cuts) -> str:

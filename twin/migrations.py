@@ -324,3 +324,21 @@ def m014_bot_media(db: Database) -> None:
     messages = db.table("bot_messages")
     for name, kind in (("reply_to", int), ("media", str), ("media_note", str), ("is_forwarded", int)):
         messages.add_column(name, kind)
+
+
+@migrations()
+def m015_derived_kept(db: Database) -> None:
+    """How a dialog's finished conversations went into the newest training set, so that the next build reads only what
+    came after. Whatever happens to a message before that end, by whatever program, takes the row away; and while a
+    build runs (`building`), so does any change of the dialog."""
+    db.execute(
+        "create table derived_kept"
+        " (chat_id integer primary key, until integer, token text, snapshot text, value blob, building text)"
+    )
+    for event, rows in (("insert", ("new",)), ("update", ("new", "old")), ("delete", ("old",))):
+        gone = "".join(
+            f" delete from derived_kept where chat_id = {row}.chat_id"  # noqa: S608
+            f" and (until >= {row}.sent_at or building is not null);"
+            for row in rows
+        )
+        db.execute(f"create trigger derived_kept_{event} after {event} on messages begin{gone} end")

@@ -19,7 +19,7 @@ import re
 import secrets
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,9 @@ _SEED_WORDS = 4
 _PHONE_DIGITS = (9, 7)  # without country and trunk prefixes, and as a neighbour would write it
 _USERINFO = re.compile(r"//([^/@\s]+)@")
 _LOCKED = "delete vault.json and vault.key, then run `twin dataset build`"
+
+Entry = tuple[str, int, str]
+"""Of a part of a secret: how it is searched for, its length, its HMAC."""
 
 
 @dataclass(slots=True)
@@ -76,10 +79,19 @@ class Vault:
         return vault
 
     @classmethod
+    def empty(cls, home: Path) -> Vault:
+        """A vault with nothing in it under the home's key, which is made if there is none; not saved.
+
+        Raises:
+            StoreError: the key is damaged, or can be read by others.
+        """
+        return cls(home, _read_key(home, may_make=True))
+
+    @classmethod
     @contextmanager
     def rebuild(cls, home: Path) -> Iterator[Vault]:
         """A fresh vault with the home's key, saved at the end; on an error the one that is there stays."""
-        vault = cls(home, _read_key(home, may_make=True))
+        vault = cls.empty(home)
         yield vault
         vault.save()
 
@@ -88,19 +100,35 @@ class Vault:
 
     def add(self, label: str, value: str) -> bool:
         """Remember a secret; False when it is too short (fewer than 4 characters) to be told from ordinary words."""
-        kept = False
+        entries = self.entries_of(label, value)
+        self.put(label, entries)
+        return bool(entries)
+
+    def entries_of(self, label: str, value: str) -> list[Entry]:
+        """What is remembered of a secret; it tells nothing without the key."""
+        entries: list[Entry] = []
         for part in _parts(label, value):
             plain, _ = _squeeze(part)
             if len(plain) >= _SHORTEST:
-                lengths = self.anywhere if len(plain) >= _ANYWHERE_FROM else self.whole
+                kind = "anywhere" if len(plain) >= _ANYWHERE_FROM else "whole"
             elif len(plain := _without_spaces(part)) >= _SHORTEST:
-                lengths = self.marked
+                kind = "marked"
             else:
                 continue
-            lengths.add(len(plain))
-            self.entries.setdefault(self._digest(plain), label)
-            kept = True
-        return kept
+            entries.append((kind, len(plain), self._digest(plain)))
+        return entries
+
+    def put(self, label: str, entries: Iterable[Entry]) -> None:
+        """Remember what `entries_of` returned, under this key."""
+        lengths = {"anywhere": self.anywhere, "whole": self.whole, "marked": self.marked}
+        for kind, length, digest in entries:
+            lengths[kind].add(length)
+            self.entries.setdefault(digest, label)
+
+    @property
+    def mark(self) -> str:
+        """Tells the key of this vault from another one, and nothing else about it."""
+        return self._digest("the key's mark")
 
     def contains(self, text: str) -> bool:
         """Whether any secret stands in the text: see `labels`."""
