@@ -9,7 +9,7 @@ import re
 
 DOCUMENT = re.compile(
     r"""(?x)
-    (?<![a-z])(?:
+    (?<![a-z0-9])(?:
       # English
         pass?ports? | ssn | s\.s\.n\.? | ss\s?(?=\#) | itin | social(?:\ssecurity)? | soc\ssec | nino | nhs | tfn | utr
       | ni(?:no)?(?=\s(?:number|num|no|is|:)|:|\s[a-z]{2}\s?[0-9]) | national\s(?:insurance|id) | medicare | aadhaa?r
@@ -34,7 +34,7 @@ DOCUMENT = re.compile(
       | paszport\w* | dow[oó]d\w*(?:\sosobist\w+)? | pesel | nip | rodné\sčíslo | rč | cnp | egn | oib | amka
       | taj(?:-?szám)?
       | adószám | isikukood | asmens\skodas
-    )(?![a-z])
+    )(?![a-z0-9])
     # Russian and Ukrainian
     | (?<![а-яіїєґ])(?: загран\w*(?:\sпаспорт\w*)? | паспорт\w* | пасп\.? | сери[яию](?:\s(?:и\s)?номер)?(?:\sпаспорта)?
       | снилс\w* | инн | иин | ипн | іпн | рнокпп | єдрпоу | (?:вод(?:ительск\w+)?\.?\s)?(?:удостоверени\w+|права)

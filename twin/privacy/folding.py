@@ -38,7 +38,8 @@ class Folded:
     Attributes:
         text: what the rules match against.
         low: the same in lower case, ё as е; as long as `text`, so that offsets are shared.
-        offsets: where each character of `text` stands in the message; None when it is the same place.
+        offsets: where each character of `text` stands in the message, and then the message's end; None when it is
+            the same place.
     """
 
     text: str
@@ -46,10 +47,10 @@ class Folded:
     offsets: tuple[int, ...] | None
 
     def span(self, hit: Hit) -> Span:
-        """A hit in offsets of the message as it was written."""
+        """A hit in offsets of the message as it was written; what is not seen belongs to the character before it."""
         if self.offsets is None:
             return Span(hit.start, hit.end, hit.label)
-        return Span(self.offsets[hit.start], self.offsets[hit.end - 1] + 1, hit.label)
+        return Span(self.offsets[hit.start], self.offsets[hit.end], hit.label)
 
     def before(self, position: int, characters: int) -> str:
         """At most so many characters before a position, in lower case."""
@@ -72,7 +73,7 @@ def fold(text: str) -> Folded:
         text = text.translate(_SAME_LENGTH)
         if _INVISIBLE.search(text):
             kept = [place for place, char in enumerate(text) if not _INVISIBLE.match(char)]
-            text, offsets = "".join([text[place] for place in kept]), tuple(kept)
+            text, offsets = "".join([text[place] for place in kept]), (*kept, len(text))
     else:
         text = text.replace("`", "'")
     return Folded(text, _lower(text), offsets)

@@ -25,6 +25,7 @@ _USERINFO = re.compile(
 )
 _TUNNELS = one_of(r"vless vmess trojan ss ssr hysteria2? hy2 tuic socks5? snell naive\+https juicity anytls")
 _USER_ONLY = re.compile(rf"(?:{_TUNNELS})://(?P<secret>[^{_END}/@?#:]{{8,300}})@", re.I)
+_SHADOWSOCKS = re.compile(rf"ssr?://(?P<secret>[A-Za-z0-9+/=_\-]{{12,300}})@{_HOST_BEHIND}", re.I)
 _TOKEN_USER = re.compile(rf"https?://(?P<secret>[A-Za-z0-9_\-]{{16,200}})(?::x-oauth-basic)?@{_HOST_BEHIND}", re.I)
 _NO_SCHEME = re.compile(
     r"(?<![^\s({\[>'\"=\u4e00-\u9fff:：])(?P<user>[a-z][\w.\-]{1,40}):(?P<secret>[^\s:@/]{4,60})@"
@@ -36,7 +37,7 @@ _PROXY = re.compile(  # host:port:user:password
     r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{2,5}:[\w.\-]{2,60}:(?P<secret>[^\s:@]{3,80})(?=\s|$)"
 )
 _NOTHING = re.compile(
-    r"[<\[{(]?(?:password|pass|пароль|密码|pwd|token|true|false|null|none)[>\]})]?|[x*.]+|<.*|\{.*", re.I
+    r"[<\[{(]?(?:password|pass|пароль|密码|pwd|token|secret|true|false|null|none)[>\]})]?|[x*.]+|<.*|\{.*", re.I
 )
 
 _QUERY = re.compile(rf"[?&#;/](?P<name>[a-z][a-z0-9_.\-\[\]]{{0,40}})=(?P<secret>[^{_END}&#;)\]]{{3,4000}})", re.I)
@@ -101,7 +102,7 @@ def find_secrets_in_links(folded: Folded) -> Iterator[Hit]:
 
 
 def _before_the_host(text: str) -> Iterator[Hit]:
-    for pattern, rank in ((_USERINFO, 95), (_USER_ONLY, 94), (_TOKEN_USER, 93), (_NO_SCHEME, 84)):
+    for pattern, rank in ((_USERINFO, 95), (_USER_ONLY, 94), (_SHADOWSOCKS, 94), (_TOKEN_USER, 93), (_NO_SCHEME, 84)):
         for match in pattern.finditer(text):
             is_login = pattern is not _NO_SCHEME or _is_login(text, match)
             if is_login and not _NOTHING.fullmatch(match["secret"]):

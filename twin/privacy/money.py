@@ -36,6 +36,7 @@ _CARD_WORDS = re.compile(
     r"|借记卡|这张"
     r"|[建招农工中交浦]行|打到|打我|卡[:：]?\s?$|卡$"
 )
+_ACCOUNT_WORD = re.compile(r"(?:账[号户]|帐[号户]|对公)\W{0,3}(?:[是为])?\W{0,2}$")
 _CVV = re.compile(
     r"(?:cvv2?|cvc2?|cvn2?|цвв|цвц|свв|свс|свк|(?:код|цифры|три цифры|3 цифры)\s(?:с\s)?(?:обратной стороны"
     r"|на обороте|сзади|с оборота|безопасности)(?:\sкарты)?"
@@ -95,7 +96,7 @@ def _card_rank(folded: Folded, start: int, end: int, groups: list[int]) -> int:
     if luhn.is_valid(digits):
         if is_reference(before) and not named:
             return 0
-        return 76
+        return 68 if _ACCOUNT_WORD.search(before) and not digits.startswith("62") else 76
     fours = len(groups) >= 4 and all(size == 4 for size in groups[:-1])
     return 71 if named and len(digits) in (15, 16, 18, 19) and (fours or len(groups) == 1) else 0
 
@@ -118,7 +119,7 @@ def find_accounts(folded: Folded) -> Iterator[Hit]:
                 yield _account(*found.span(), rank=78)
     for pattern in _NATIONAL:
         for match in pattern.finditer(low):
-            yield _account(*match.span("number"), rank=75 if pattern is _RU_ACCOUNT else 73)
+            yield _account(*match.span("number"), rank=79 if pattern is _RU_ACCOUNT else 73)
     if folded.digits >= 9 and _CHINESE_BANK.search(low):
         for match in _CHINESE_ACCOUNT.finditer(low):
             yield _account(*match.span("number"), rank=69)

@@ -55,7 +55,9 @@ def find_passwords(folded: Folded) -> Iterator[Hit]:
             continue
         pair = _LOGIN_THEN.match(folded.text, match.end()) if _LOGIN_AND.search(before[-14:]) else None
         if pair:
-            yield _hit(*trim(folded.text, *pair.span("value")), rank=66)
+            start, end = trim(folded.text, *pair.span("value"))
+            if start < end:
+                yield _hit(start, end, rank=66)
             continue
         changed, login = bool(CHANGED.search(before[-24:])), bool(_BESIDE_LOGIN.search(before))
         yield from _after(folded, match.end(), Reading(key, changed, login, match[0] in _SHORT_FORMS))

@@ -38,10 +38,10 @@ _COUNTRIES = one_of(
     r"deutschland france spain españa italy italia portugal poland polska netherlands nederland austria österreich",
     r"switzerland schweiz belgium singapore china",
 )
+_CITY_WORD = rf"[{CAPITAL}](?:[^\W\d_]|['’.\-]){{1,20}}(?!\w)"
 _CITY = (
-    rf"(?:[{CAPITAL}][\w'’.\-]{{1,20}}"
-    r"(?:[ \-](?:de|la|del|di|am|an der|upon|on|sur|the|of|der|den|im|ob|pod|nad|v|do|da)(?=[ \-]))*"
-    rf"(?:[ \-][{CAPITAL}][\w'’.\-]{{1,20}}){{0,3}})"
+    rf"(?:{_CITY_WORD}(?:[ \-](?:de|la|del|di|am|an der|upon|on|sur|the|of|der|den|im|ob|pod|nad|v|do|da)(?=[ \-]))*"
+    rf"(?:[ \-]{_CITY_WORD}){{0,3}})"
 )
 _LOW = r"[a-zà-ÿ][a-zà-ÿ'\-]{2,20}"
 _GAP = r"(?:\s?,\s?|\s?\n\s?|\s?[-;]\s|\s)"

@@ -17,7 +17,7 @@ from twin.privacy.spans import Hit
 
 _hit = partial(Hit, label="ADDRESS")
 
-_HOUSE = r"[0-9]{1,4}\s?[a-zA-Z]?(?![A-Za-z0-9])(?:\s?[-/]\s?[0-9]{1,4}[a-zA-Z]?(?![A-Za-z0-9]))?"
+_HOUSE = r"[0-9]{1,4}\s?[a-zA-Z]?(?!\w)(?:\s?[-/]\s?[0-9]{1,4}[a-zA-Z]?(?!\w))?"
 _WORD = r"[\wÀ-ÿ'’.\-]{1,22}"
 # At the end of a street's name: Lindenstraße, Keizersgracht, Storgatan.
 _ENDINGS = one_of(

@@ -37,6 +37,7 @@ _INTRODUCTIONS = word_set(
     "身份证 身份证号 护照 护照号 验证码 验证码是 地址 钱包 钱包地址 私钥 助记词 密钥 服务器 我的 我 是 这是 的",
     "给你 新 新的 wifi密码 支付密码 门禁 门禁密码 开门密码 家里 我家",
 )
+_LOGIN = re.compile(r"(?:login|user(?:name)?|логин|юзер|账号|帐号|用户名)\s?[:：=]?\s?[^\s,;/，]{2,40}")
 _WORDS = re.compile(r"[\u4e00-\u9fff]+|[^\W_]+(?:['’/\-][^\W_]+)*")
 _CJK_INTRODUCTIONS = tuple(
     sorted((word for word in _INTRODUCTIONS if "\u4e00" <= word[0] <= "\u9fff"), key=len, reverse=True)
@@ -57,7 +58,7 @@ def is_only_secret(text: str, spans: Sequence[Span]) -> bool:
         rest.append(text[done : span.start])
         done = span.end
     rest.append(text[done:])
-    words = _WORDS.findall(fold(" ".join(rest)).low)
+    words = _WORDS.findall(_LOGIN.sub(" ", fold(" ".join(rest)).low))
     return not any(_says_something(word) for word in words)
 
 

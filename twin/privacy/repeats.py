@@ -17,12 +17,14 @@ _MOST = 50
 def find_repeats(folded: Folded, hits: Sequence[Hit]) -> Iterator[Hit]:
     """Further places where the very value of a hit stands as a word of its own; not of words that are letters only.
 
-    Only the first fifty hits are looked for: a message with more is a list, and its rules find the rest.
+    Only fifty different values are looked for: a message with more is a list, and its rules find the rest.
     """
-    for hit in hits[:_MOST]:
+    first: dict[str, Hit] = {}
+    for hit in hits:
         value = folded.text[hit.start : hit.end]
-        if len(value) < _SHORTEST or value.isalpha() or value not in folded.text[hit.end :]:
-            continue
+        if len(first) < _MOST and len(value) >= _SHORTEST and not value.isalpha():
+            first.setdefault(value, hit)
+    for value, hit in first.items():
         place = folded.text.find(value, hit.end)
         while place >= 0:
             end = place + len(value)
@@ -33,9 +35,6 @@ def find_repeats(folded: Folded, hits: Sequence[Hit]) -> Iterator[Hit]:
 
 def _continues(text: str, position: int, edge: str) -> bool:
     """Whether the character at a position belongs to the same word as the edge of the value beside it."""
-    return (
-        0 <= position < len(text)
-        and edge.isalnum()
-        and text[position].isalnum()
-        and text[position].isascii() == edge.isascii()
-    )
+    if not 0 <= position < len(text) or not edge.isalnum() or not text[position].isalnum():
+        return False
+    return text[position].isascii() == edge.isascii()

@@ -84,8 +84,11 @@ _LINKS_WORDS = set("-'./’,")
 def trim(text: str, start: int, end: int) -> tuple[int, int]:
     """The value in `text[start:end]` without the quotes, brackets and punctuation around it; may be empty.
 
-    A "!" at the end stays where the value has digits or signs of its own: passwords often end so.
+    A "!" at the end stays where the value has digits or signs of its own: passwords often end so. Of a placeholder,
+    as `replace` puts it in, nothing is left.
     """
+    if _PLACEHOLDER.match(text, start, end):
+        return start, start
     while (
         start < end
         and text[start] in _AROUND
@@ -113,7 +116,7 @@ def shape(value: str, named: bool = False) -> Shape:
     Args:
         named: the sentence said that a secret comes now ("password: "), so "windows11" is none of a model's names.
     """
-    if not 3 <= len(value) <= _LONGEST or _PLACEHOLDER.fullmatch(value):
+    if not 3 <= len(value) <= _LONGEST:
         return Shape.NONE
     if _PIN.fullmatch(value):
         return Shape.DIGITS

@@ -48,7 +48,8 @@ _HASH = re.compile(r"(?:ipfs|hash|commit|tx|txid|sha)\W{0,3}$")
 def find_wallets(folded: Folded) -> Iterator[Hit]:
     """Addresses by shape; Solana's, which are any 32 bytes in base58, by decoding them or by context."""
     for match in _SHAPES.finditer(folded.text):
-        if match[0].lower().startswith(_EVIDENT) or _is_mixed(match[0]):
+        named = match[0][0] != "r" or bool(_COIN.search(folded.before(match.start(), 40)))  # Ripple's are any word
+        if named and (match[0].lower().startswith(_EVIDENT) or _is_mixed(match[0])):
             yield _hit(*match.span(), rank=82)
     for match in _SOLANA.finditer(folded.text):
         is_hash = bool(_HASH.search(folded.before(match.start(), 12)))
@@ -57,8 +58,11 @@ def find_wallets(folded: Folded) -> Iterator[Hit]:
 
 
 def _is_mixed(value: str) -> bool:
-    """Digits among letters, and more than a hexadecimal number."""
-    return any(map(str.isdecimal, value[1:])) and any(map(str.isalpha, value)) and not re.fullmatch(r"[0-9a-f]+", value)
+    """Letters of both cases and digits, or cases that change often: no word, and no hexadecimal number."""
+    changes = len(re.findall(r"[a-z][A-Z]|[A-Z][a-z]", value))
+    has_digits = any(map(str.isdecimal, value[1:]))
+    cased = any(map(str.islower, value)) and any(map(str.isupper, value))
+    return changes >= 6 or (has_digits and (cased or len(value) > 50) and not re.fullmatch(r"[0-9a-f]+", value))
 
 
 def _base58_bytes(value: str) -> int:
