@@ -205,3 +205,13 @@ def test_the_cuts_may_move_back_into_what_was_kept(store, home):
     store.db.execute("delete from derived_kept")
     store.db.conn.commit()
     assert told(build(store, earlier)) == again
+
+
+def test_what_was_withheld_for_balance_is_taught_again_when_it_may_be(store, home):
+    long_history(store)
+    tight = home.model_copy(update={"dataset": DatasetSettings(dialog_cap=20)})
+    assert build(store, tight).account.turns["train"]["dialog share"] > 20
+    again = build(store, home)
+    assert "dialog share" not in again.account.turns["train"]
+    assert not any(turn.withheld == "dialog share" for s in again.sessions("train") for turn in s.turns)
+    assert again.counts["train"].supervised_turns == sum(s.supervisable_turns for s in again.sessions("train"))
