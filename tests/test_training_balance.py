@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.balance import DIALOG_SHARE, REPEATED, balance, shares
+from training.balance import balance, shares
+from training.reasons import DIALOG_SHARE, REPEATED
 from training.sheet import Sheet
 from twin.messages import Bubble, Session, Turn
 from twin.sections import DatasetSettings

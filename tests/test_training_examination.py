@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from training import scrubbing
 from training.examination import examine_all
 from training.processes import cores, spread
+from training.reasons import FAILED
 from training.reuse import Derived, key_of, version_of
-from training.scrubbing import CLEAN, FAILED, Finding, Verdict, examine, read_findings, verdict, write_findings
+from training.scrubbing import CLEAN, Finding, Verdict, examine, read_findings, verdict, write_findings
 from twin.privacy.blocklist import Blocklist
 
 NOBODY = Blocklist.of([], [])

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from training.drafts import Drafts
-from training.held_out import ALSO_HELD_OUT, take_out
+from training.held_out import take_out
+from training.reasons import ALSO_HELD_OUT
 from twin.messages import Bubble, Session, Turn
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

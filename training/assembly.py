@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from training.balance import DIALOG_SHARE, REPEATED
 from training.cuts import SPLITS, Cuts, Split
 from training.drafts import Drafts
 from training.history import History, Run
 from training.kept import NO_SESSION, NOTHING, READ_AGAIN, Kept, KeptRun, Told
+from training.reasons import DIALOG_SHARE, REPEATED
 from training.sheet import Sheet
 from training.snapshot import read_session, write_session
 from twin.messages import Session

@@ -22,10 +22,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from training.likeness import Hashes, Likeness, in_order, mix
-from training.sheet import NUMBER, STATUSES, SUPERVISED, Ints, Mask, Sheet
+from training.reasons import DIALOG_SHARE, REPEATED, STATUSES, SUPERVISED
+from training.sheet import NUMBER, Ints, Mask, Sheet
 from twin.sections import DatasetSettings
 
-REPEATED, DIALOG_SHARE = "repeated", "dialog share"
 LONG = 40
 """Characters from which a reply is long."""
 LONG_REPEATS = 2

@@ -21,12 +21,13 @@ from training.balance import balance
 from training.cuts import SPLITS, Cuts, Split, cuts_among, find_cuts, time_of, too_few
 from training.drafts import Drafts
 from training.gathering import Gathered, Progress, counting, gather
-from training.held_out import ALSO_HELD_OUT, TakenOut, take_out
+from training.held_out import TakenOut, take_out
 from training.kept import Keeper, Kept
 from training.processes import uncollected
 from training.reading import peer_of
+from training.reasons import ALSO_HELD_OUT, NOT_OWN, STATUSES, SUPERVISED
 from training.reuse import version_of
-from training.sheet import NOT_OWN, STATUSES, SUPERVISED, Sheet
+from training.sheet import Sheet
 from training.snapshot import Account, Counts, Snapshot, SplitCounts, load, newest, publish
 from training.timing import fit
 from twin.errors import DatasetError

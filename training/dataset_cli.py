@@ -45,8 +45,8 @@ def dataset_build(as_json: bool) -> None:
 @_JSON
 def dataset_audit(as_json: bool) -> None:
     """Show which secrets stand in your messages, by kind and dialog, masked; renew the vault of the reply guard."""
-    from training.account_tables import show_audit
     from training.audit import audit
+    from training.audit_tables import show_audit
     from twin.privacy.vault import VAULT_FILE
 
     settings = load_settings()

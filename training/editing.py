@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from training.history import JOINED
+from training.reasons import JOINED
 from twin.messages import Bubble, Session, Turn
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 from training.processes import cores, spread
+from training.reasons import FAILED
 from training.reuse import Derived, Key, key_of, version_of
-from training.scrubbing import FAILED, Finding, examine, read_findings, write_findings
+from training.scrubbing import Finding, examine, read_findings, write_findings
 from twin.errors import DatasetError
 
 _CHUNK_TEXTS = 500

@@ -20,13 +20,13 @@ import numpy as np
 from training.drafts import Drafts
 from training.editing import Change, edit
 from training.likeness import Hashes
+from training.reasons import ALSO_HELD_OUT
 from training.sheet import Ints, Sheet, codes_of, words_of
 from twin.messages import Session
 from twin.placeholders import quoted
 from twin.words import UNSPACED
 
 LEAST_CHARACTERS, LEAST_WORDS = 25, 5
-ALSO_HELD_OUT = "also in held-out"
 
 _TAKEN = Change(None, ALSO_HELD_OUT, ALSO_HELD_OUT)
 _IS_UNSPACED = re.compile(f"[{UNSPACED}]")

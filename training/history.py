@@ -15,12 +15,11 @@ from itertools import groupby
 
 from training.cuts import Cuts, Split
 from training.kept import Kept
+from training.reasons import JOINED
 from training.scrubbing import Verdict
 from twin.conversations import fate, sessions_of
 from twin.messages import NOBODY, Message, Peer, Session
 from twin.privacy.vault import Entry
-
-JOINED = "joined with the one before"
 
 
 @dataclass(slots=True)

@@ -10,16 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from training.reasons import BLOCKED, FAILED, SECRET
 from twin.privacy import find_window, is_only_secret, is_service_text, replace
 from twin.privacy.blocklist import Blocklist
 from twin.privacy.spans import Span
 
 Gone = Literal["only a secret", "private key", "seed phrase", "service text", "blocked", "scrub failed"]
-SECRET: Final = "secret"
-BLOCKED: Final = "blocked"
-FAILED: Final = "scrub failed"
 _WHOLE: dict[str, Gone] = {"PRIVATE_KEY": "private key", "SEED": "seed phrase"}
 
 

@@ -21,26 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.cuts import time_of
+from training.reasons import NOT_OWN, STATUSES
 from twin.messages import Session, Turn
 from twin.words import UNSPACED, fold
 
 Ints = NDArray[np.signedinteger[Any]]
 Mask = NDArray[np.bool_]
 
-NOT_OWN = "not own words"
-SUPERVISED = "supervised"
-STATUSES = (
-    "",  # a turn of the other side
-    SUPERVISED,
-    NOT_OWN,
-    "secret",
-    "blocked",
-    "scrub failed",
-    "also in held-out",
-    "repeated",
-    "dialog share",
-)
-"""What became of a turn; a turn's status is the place of its name here."""
 _PLACES: dict[str | None, int] = {name: place for place, name in enumerate(STATUSES)} | {None: 1}
 
 NUMBER = 1
@@ -64,7 +51,7 @@ class Sheet:
 
     Attributes:
         chat, start, turns: of sessions: the dialog, when it begins (UTC epoch seconds), how many turns.
-        status, at, characters, bubbles: of turns: see STATUSES, when it begins, as in Turn, how many bubbles.
+        status, at, characters, bubbles: of turns: its place in STATUSES, when it begins, as in Turn, how many bubbles.
         authored, length, words: of bubbles: as in Bubble, characters of its text, how many words.
         word: of words.
     """

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from training.reasons import told
 from training.snapshot import Account
 from training.stats import DialogShare, Repetition, Stats, Style
 from training.timing import DAYPARTS, pace
@@ -99,8 +100,7 @@ def _became(turns: Mapping[str, Mapping[str, int]]) -> Table:
         reason: sum(counts.get(reason, 0) for counts in turns.values()) for part in turns.values() for reason in part
     }
     for reason in sorted(totals, key=lambda reason: (reason != "supervised", -totals[reason], reason)):
-        said = "learned from, or held out" if reason == "supervised" else f"not learned from: {reason}"
-        table.add_row(said, *(f"{counts.get(reason, 0):,}" for counts in turns.values()))
+        table.add_row(told(reason), *(f"{counts.get(reason, 0):,}" for counts in turns.values()))
     return table
 
 
