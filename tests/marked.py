@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-SHEETS = tuple("abcde")
+SHEETS = tuple("abcdef")
 
 
 def unmark(marked: str) -> tuple[str, list[str]]:

@@ -23,11 +23,11 @@ _PAIR = re.compile(
     r"|\s+)(?P<value>[^\s/|\u4e00-\u9fff\u3000-\u303f\uff0c]{4,40}))"
 )
 _DEFAULTS = word_set(
-    "admin root password pass guest user toor test default letmein changeme secret qwerty welcome raspberry"
+    "admin root password pass guest user toor test default letmein changeme secret qwerty welcome raspberry",
 )
 _LABELS = word_set(
-    "wifi wi-fi ssid network login user username account email mail сеть логин вайфай вай-фай имя почта акк "
-    "аккаунт доступ pass password"
+    "wifi wi-fi ssid network login user username account email mail сеть логин вайфай вай-фай имя почта акк",
+    "аккаунт доступ pass password",
 )
 _CREDENTIAL = re.compile(
     r"логин|доступ|учетк|аккаунт|админк|creds|credential|login|log in|user|account|акк\b|wi-?fi|вай-?фай|ssid"
@@ -115,7 +115,8 @@ def find_bare(folded: Folded) -> Iterator[Hit]:
 
 
 _DOOR_THINGS = (
-    "gate|door|keypad|panel|lock|alarm|buzzer|intercom|домофон\\w*|калитк\\w|подъезд\\w*|двер\\w|панел\\w|замк\\w|门|锁"
+    "gate|door|keypad|panel|lock|alarm|buzzer|intercom|домофон\\w*|калитк\\w|подъезд\\w*|двер\\w|ворот\\w{0,2"
+    "}|въезд\\w{0,2}|панел\\w|замк\\w|门|锁"
 )
 _TYPING = (
     "\\benter|\\bpunch in|\\btype|\\bdial|\\bpress|\\bkey in|\\bput in|набери|набирай|введи|вводи|вбей|жми|нажми|тыкай"
@@ -138,9 +139,17 @@ _TYPED_IN = (
 _WITH_SIGN = re.compile(
     rf"(?:{_DOOR_THINGS})(?:\s?(?:code|is|:|код|-))?\s?(?P<value>[#*][0-9]{{3,8}}[#*]?|[0-9]{{3,8}}[#*])(?![0-9a-zа-я])"
 )
+# код 4455 от ворот, code 4455 for the gate
+_FOR_DOOR = re.compile(
+    rf"(?:\bcode|код|密码)\s(?:is\s|это\s)?(?P<value>[#*]?[0-9][0-9a-zа-я]{{2,8}}[#*]?)\s(?:for|to|от|на|в|для"
+    rf"|к)\s(?:the\s)?(?:{_DOOR_THINGS})"
+)
+# the number of a flat, the key with a letter, a code: 46К1187
+_INTERCOM = re.compile(r"(?<![а-я])код\w?\s(?:[а-я]{2,10}\s)?(?P<value>[0-9]{1,3}[кkвb#*][0-9]{3,5})(?![0-9a-zа-я])")
 # laptop unlocks with moonlight7
 _OPENS = re.compile(
-    r"(?:\b(?:unlocks?|opens?)\s(?:with|by|using)|(?:откр|разблок)\w+\s(?:на|по|через|кодом|паролем)|(?:解锁|打开)(?:用|是|码))\s?"
+    r"(?:\b(?:unlocks?|opens?)\s(?:with|by|using)|(?:откр|разблок)\w+\s(?:на|по|через|кодом|паролем)|(?:解锁"
+    r"|打开)(?:用|是|码)|wi-?fi\s(?:is|это))\s?"
     r"(?P<value>[^\s\u4e00-\u9fff]{4,40})"
 )
 # use q7w8e9 to log in: mixed letters and digits
@@ -156,8 +165,9 @@ def find_typed_in(folded: Folded) -> Iterator[Hit]:
     for pattern in _TYPED_IN:
         for match in pattern.finditer(folded.low):
             yield _hit(*match.span("value"), rank=59)
-    for match in _WITH_SIGN.finditer(folded.low):
-        yield _hit(*match.span("value"), rank=58)
+    for pattern in (_WITH_SIGN, _FOR_DOOR, _INTERCOM):
+        for match in pattern.finditer(folded.low):
+            yield _hit(*match.span("value"), rank=58)
     for pattern in (_TO_LOG_IN, _OPENS):
         for match in pattern.finditer(folded.low):
             value = trim(folded.text, *match.span("value"))

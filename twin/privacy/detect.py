@@ -33,7 +33,7 @@ from twin.privacy.seeds import find_seeds
 from twin.privacy.spans import Hit, Span, settle
 from twin.privacy.wallets import find_wallets
 
-DETECTORS_VERSION = f"4-{phonenumbers.__version__}-{stdnum.__version__}"
+DETECTORS_VERSION = f"5-{phonenumbers.__version__}-{stdnum.__version__}"
 """Changes whenever the results for some text may change: a cache of results is keyed by it."""
 
 Detector = Callable[[Folded], Iterator[Hit]]

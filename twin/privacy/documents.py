@@ -19,10 +19,11 @@ DOCUMENT = re.compile(
       | visa(?=\s(?:number|no)) | green\scard | alien | a-number | uscis | resident\spermit | residence\spermit
       | sin(?=\s[0-9]{3}[ \-][0-9]{3}|\s(?:number|no)) | pan(?=\s(?:card|number|no)) | pps(?:n)?
       # German, Dutch, Scandinavian
-      | reisepass(?:nummer)? | personalausweis | ausweis(?:nummer|nr)? | führerschein(?:nummer)? | svnr | sv-?nummer
-      | sv-?nr | steuer-?\s?(?:id|nummer|nr|identifikationsnummer|identnr) | idnr | sozialversicherungsnummer | ahv
-      | rentenversicherungsnummer | krankenversichertennummer | paspoort | bsn | burgerservicenummer
-      | rijksregisternummer | personnummer | personnr | cpr(?:-?(?:nummer|nr))? | hetu | henkilötunnus | fødselsnummer
+      | reisepass(?:nummer)? | personalausweis(?:nummer)? | ausweis(?:nummer|nr)? | führerschein(?:nummer)? | svnr
+      | sv-?nummer | sv-?nr | steuer-?\s?(?:id|nummer|nr|identifikationsnummer|identnr) | idnr | ahv
+      | sozialversicherungsnummer | rentenversicherungsnummer | krankenversichertennummer | paspoort | bsn
+      | burgerservicenummer | rijksregisternummer | personnummer | personnr | cpr(?:-?(?:nummer|nr))?
+      | hetu | henkilötunnus | fødselsnummer
       # French, Spanish, Italian, Portuguese
       | passeport | n[°o]\s?s[eé]cu(?:rité\ssociale)? | numéro\sde\ss[eé]cu(?:rité\ssociale)?(?:\ssociale)?
       | s[eé]cu(?:rité\ssociale)? | nir | carte\s(?:d'identité|vitale) | permis(?:\sde\sconduire)? | numéro\sfiscal

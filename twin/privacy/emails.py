@@ -17,9 +17,9 @@ from twin.privacy.values import CJK
 _hit = partial(Hit, label="EMAIL")
 
 _TLD = one_of(
-    "com net org edu gov io me co info biz dev app xyz online site tech email cloud eu uk us ca au nz ie de",
-    "at ch fr be nl lu es pt it pl cz sk hu ro bg gr se no dk fi ee lv lt ru su ua by kz uz ge am az md rs hr",
-    "si tr il ae in cn hk tw jp kr sg my th vn id br mx ar cl za",
+    "com net org edu gov io me co info biz dev app xyz online site tech email cloud eu uk us ca au nz ie de at",
+    "ch fr be nl lu es pt it pl cz sk hu ro bg gr se no dk fi ee lv lt ru su ua by kz uz ge am az md rs hr si",
+    "tr il ae in cn hk tw jp kr sg my th vn id br mx ar cl za",
 )
 _PROVIDERS = one_of(
     "gmail googlemail hotmail outlook yahoo icloud proton protonmail gmx web yandex ya mail bk list inbox",
@@ -55,8 +55,8 @@ _DOT = (
     r"|\s+(?:dot|точка|тчк|punto|punkt|点|\.)\s+|\.(?=\S))"
 )
 _RU_HOSTS = one_of(
-    "яндекс янд?екс ya джимейл гмейл гмаил жмейл мейл мэйл маил майл мыло рамблер бк лист инбокс хотмейл",
-    "аутлук айклауд протон яху яхо вп",
+    "яндекс янд?екс ya джимейл гмейл гмаил жмейл мейл мэйл маил майл мыло рамблер бк лист инбокс хотмейл аутлук",
+    "айклауд протон яху яхо вп",
 )
 _LOCAL = rf"[a-zа-я0-9][\w.+\-]{{0,40}}(?:{_DOT}[a-zа-я0-9][\w+\-]{{0,30}}){{0,2}}"
 _SPELLED = re.compile(
@@ -70,10 +70,9 @@ _SPELLED_PROVIDER = re.compile(
 )
 _LAST = re.compile(rf"(?:{_TLD}|ру|ком|рф|нет|орг|юа|кз|бай)$")
 _SENTENCE = word_set(
-    "work works working look looking me am is are be i we us him them it was here there stay live meet see "
-    "start arrive back home only "
-    "not just good bad best worst better interested try sign met saw bought found sold big the new people "
-    "guys this that"
+    "work works working look looking me am is are be i we us him them it was here there stay live meet see",
+    "start arrive back home only not just good bad best worst better interested try sign met saw bought found",
+    "sold big the new people guys this that",
 )
 
 

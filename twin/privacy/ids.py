@@ -93,12 +93,14 @@ _TIE = (
     r"|lautet|ist|est|es|è)(?![a-zа-я])|n°|nº|#|№|号码?|號碼?|卡号?|是|为|：|:|=|-|\(itin\)|\(ssn\))"
 )
 _AFTER = re.compile(rf"(?:{_TIE}){{0,6}}(?:[\s,]{{1,2}}[a-zа-я]{{2,12}}(?=[\s:]))?(?:{_TIE}){{0,4}}[\s:#№.,\-]{{0,3}}")
+_COLON = re.compile(r"(?:\s[^\W\d_]{1,14}){1,6}\s?[:：]\s?")  # "passport no for the booking: "
 _STRAIGHT = re.compile(rf"(?:{_TIE}){{0,6}}[\s:#№.,\-]{{0,3}}")
 _NUMBER = re.compile(
     r"(?P<number>(?:[a-z]{1,3}[ \-]?|[a-z]{4,5}|[а-я]{2}[ \-]?)?[0-9](?:[ \-./№]?[0-9a-zа-я]){4,22}(?:\([0-9a]\))?)"
     r"(?![0-9a-zа-я])"
 )
 _MIXED = re.compile(r"(?P<number>(?=(?:[a-z]{0,9}[0-9]){3})[a-z0-9]{7,18})(?![0-9a-zа-я])")
+_SMALL = re.compile(r"[a-zа-я]{1,3} ")
 _DATE = re.compile(r"[0-9]{1,2}[./\-][0-9]{1,2}[./\-][0-9]{2,4}")
 _RU_SERIES = re.compile(
     r"сери[яию]\s?:?\s?(?P<first>[0-9]{2}\s?[0-9]{2}|[ivx]{1,5}-?[а-я]{2})[\s,;]{1,3}(?:и\s)?(?:номер|№|n)\s?:?\s?"
@@ -132,15 +134,20 @@ def find_ids(folded: Folded) -> Iterator[Hit]:
         for match in pattern.finditer(low):
             yield _hit(*match.span("number"), rank=75)
     for word in DOCUMENT.finditer(low):
-        yield from _beside(low, word)
+        yield from _beside(folded, word)
 
 
-def _beside(low: str, word: re.Match[str]) -> Iterator[Hit]:
+_READINGS = ((_STRAIGHT, _NUMBER), (_STRAIGHT, _MIXED), (_AFTER, _NUMBER), (_COLON, _NUMBER), (_COLON, _MIXED))
+
+
+def _beside(folded: Folded, word: re.Match[str]) -> Iterator[Hit]:
     """The number that follows the word for a document."""
-    reach = word.end() + 90
-    for between, number in ((_STRAIGHT, _NUMBER), (_STRAIGHT, _MIXED), (_AFTER, _NUMBER)):
+    low, reach = folded.low, word.end() + 90
+    for between, number in _READINGS:
         tie = between.match(low, word.end(), reach)
         found = number.match(low, tie.end(), reach) if tie else None
+        if found is not None and _SMALL.match(folded.text, found.start()):  # "its 123": a word, and then the number
+            found = number.match(low, low.index(" ", found.start()) + 1, reach)
         if found is None:
             continue
         start = found.start()

@@ -37,7 +37,9 @@ _PROXY = re.compile(  # host:port:user:password
     r"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{2,5}:[\w.\-]{2,60}:(?P<secret>[^\s:@]{3,80})(?=\s|$)"
 )
 _NOTHING = re.compile(
-    r"[<\[{(]?(?:password|pass|пароль|密码|pwd|token|secret|true|false|null|none)[>\]})]?|[x*.]+|<.*|\{.*", re.I
+    r"[<\[{(]?(?:password|pass|пароль|密码|pwd|true|false|null|none)[>\]})]?|[<\[{(](?:secret|token)[>\]})]?"
+    r"|[x*.]+|<.*|\{.*",
+    re.I,
 )
 
 _QUERY = re.compile(rf"[?&#;/](?P<name>[a-z][a-z0-9_.\-\[\]]{{0,40}})=(?P<secret>[^{_END}&#;)\]]{{3,4000}})", re.I)

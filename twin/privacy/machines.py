@@ -104,7 +104,11 @@ def _is_somebodys(folded: Folded, match: re.Match[str]) -> bool:
 def _is_ipv6(written: str) -> bool:
     address = written.partition("%")[0]
     groups = [group for group in address.split(":") if group]
-    if len(groups) < 3 or not any(map(str.isdecimal, address)) or ("::" not in address and len(groups) < 8):
+    if (
+        (len(groups) < 3 and not address.startswith("fe80::"))
+        or not any(map(str.isdecimal, address))
+        or ("::" not in address and len(groups) < 8)
+    ):
         return False
     try:
         parsed = ipaddress.IPv6Address(address)

@@ -34,11 +34,11 @@ _CARD_WORDS = re.compile(
     r"|carta|kart[aęy])(?![a-z])"
     r"|карт[аеуыо]|сбер|тинь|тинек|альфа|втб|райф|озон банк|мир(?![а-я])|виза|卡号|卡號|银行卡|信用卡|储蓄卡"
     r"|借记卡|这张"
-    r"|[建招农工中交浦]行|打到|打我|卡[:：]?\s?$|卡$"
+    r"|[建招农工中交浦]行|银行|打到|打我|卡[:：]?\s?$|卡$"
 )
 _ACCOUNT_WORD = re.compile(r"(?:账[号户]|帐[号户]|对公)\W{0,3}(?:[是为])?\W{0,2}$")
 _CVV = re.compile(
-    r"(?:cvv2?|cvc2?|cvn2?|цвв|цвц|свв|свс|свк|(?:код|цифры|три цифры|3 цифры)\s(?:с\s)?(?:обратной стороны"
+    r"(?:cvv2?|cvc2?|cvn2?|cid|цвв|цвц|свв|свс|свк|(?:код|цифры|три цифры|3 цифры)\s(?:с\s)?(?:обратной стороны"
     r"|на обороте|сзади|с оборота|безопасности)(?:\sкарты)?"
     r"|(?:security code|three digits|3 digits|code)(?:\s(?:is|on|at|the|of|my|card|back)){2,6}|安全码|后三位"
     r"|背面三位|卡背后?)"
@@ -120,8 +120,8 @@ def find_accounts(folded: Folded) -> Iterator[Hit]:
     for pattern in _NATIONAL:
         for match in pattern.finditer(low):
             yield _account(*match.span("number"), rank=79 if pattern is _RU_ACCOUNT else 73)
-    if folded.digits >= 9 and _CHINESE_BANK.search(low):
-        for match in _CHINESE_ACCOUNT.finditer(low):
+    for match in _CHINESE_ACCOUNT.finditer(low):
+        if _CHINESE_BANK.search(low) or sum(map(str.isdecimal, match["number"])) >= 16:
             yield _account(*match.span("number"), rank=69)
 
 

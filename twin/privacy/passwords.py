@@ -170,7 +170,7 @@ def _quoted(text: str, start: int, reading: Reading) -> tuple[int, int] | None:
     end = text.find(quote, start + 1, start + 66)
     if end <= start + 3 or "\n" in text[start:end]:
         return None
-    told = reading.link is not Link.NEXT and reading.key in (Key.word, Key.phrase)
+    told = reading.link is Link.COLON or (reading.link is Link.IS and reading.key in (Key.word, Key.phrase))
     return (start + 1, end) if told or not re.search(r"\s", text[start:end]) else None
 
 

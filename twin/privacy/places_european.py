@@ -44,7 +44,7 @@ _FRENCH = re.compile(
 _KINDS = one_of(
     r"calle c/ c\. avenida avda\.? paseo plaza pza\.? camino ronda carrer carretera pasaje pasadizo glorieta",
     "urbanización cuesta callejón rambla cañada acceso contrada canale borgo rotonda piazzetta incrocio stretto",
-    r"viale? piazza corso vicolo largo strada piazzale lungomare rua travessa praça alameda estrada ulica ul\.",
+    r"via viale piazza corso vicolo largo strada piazzale lungomare rua travessa praça alameda estrada ulica ul\.",
     r"al\. os\. pl\. aleja aleje plac ulice nám\. třída bulevardul bd\. str\. calea șoseaua avenue rue av r\.",
     r"tv\.?",
 )

@@ -26,7 +26,7 @@ TOKEN = re.compile(
         # clouds: AWS, Alibaba, Tencent, Yandex, Google, DigitalOcean, Cloudflare's peers, Vault, Databricks
         rf"(?:AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AROA)[A-Z0-9]{{16}} LTAI{_A}{{12,26}} AKID{_A}{{13,40}} AQVN{_W}{{30,50}}",
         rf"y[0-3]_{_W}{{30,80}} t1\.{_W}{{30,500}}(?:\.{_W}{{30,200}})? AIza{_W}{{33,40}} ya29\.{_W}{{20,300}}",
-        rf"GOCSPX-{_W}{{20,40}} 1//0{_W}{{30,120}} do[opr]_v1_{_X}{{64}} hv[sbr]\.{_W}{{20,300}} dapi{_X}{{32}}",
+        rf"GOCSPX-{_W}{{20,40}} 1//0{_W}{{30,120}} do[opr]_v1_{_X}{{60,70}} hv[sbr]\.{_W}{{20,300}} dapi{_X}{{32}}",
         rf"tskey-[a-z]+-{_W}{{20,80}} sbp_{_X}{{40}} rnd_{_A}{{28,40}} fly_?v?1?_{_W}{{40,300}}",
         # messengers: Telegram bots, Slack, Discord, VK, Twilio, SendGrid, Mailgun, Mailchimp, Brevo, Resend
         rf"[0-9]{{8,11}}:AA{_W}{{30,40}} [0-9]{{8,11}}:{_W}{{35}} xox[abeoprs]-[A-Za-z0-9\-]{{10,250}}",

@@ -155,9 +155,9 @@ def classes(value: str) -> int:
 
 _COUNTED = one_of(
     "characters? chars? letters? digits? lines? times? people users? files? bugs? errors? dollars? euros? bucks",
-    r"minutes? seconds? months? weeks? pages? steps? miles words? items? points? percent строк\w* символ\w*",
+    r"minutes? seconds? months? weeks? pages? steps? miles words? items? points? percent costs? строк\w* символ\w*",
     r"знак\w* букв\w* цифр\w* человек\w* баг\w* файл\w* ошиб\w* секунд\w* минут\w* дн\w+ недел\w* месяц\w*",
-    r"страниц\w* рубл\w* долл\w* евро балл\w* процент\w* штук\w* строч\w* слов\w* метр\w* километр\w*",
+    r"страниц\w* рубл\w* долл\w* евро балл\w* процент\w* штук\w* строч\w* слов\w* метр\w* километр\w* стоит стоят",
 )
 _UNIT_AFTER = re.compile(
     rf"\s?(?:[%°₽€$£¥]|(?:{_UNITS}|{_COUNTED})(?![^\W\d_])"

@@ -10,12 +10,11 @@ import re
 from twin.privacy.clues import word_set
 
 IS = word_set(
-    "is was are = - это эта этот такой такая таков вот теперь стоит стал стала будет есть был была c'est est "
-    "ist lautet es è é e' "
-    "jest now its it's thats that's called оставил поставил поставила сделал сделала набирай набери введи "
-    "вводи вбей жми нажми нажимай dial enter press type punch английскими латиницей по-английски буквами "
-    "русскими транслитом капсом маленькими большими lautet thx är er on är"
-) - {"on", "thx"}
+    "is was are = - это эта этот такой такая таков вот теперь стоит стал стала будет есть был была c'est est",
+    "ist lautet es è é e' jest now its it's thats that's called оставил поставил поставила сделал сделала",
+    "набирай набери введи вводи вбей жми нажми нажимай dial enter press type punch английскими латиницей",
+    "по-английски буквами русскими транслитом капсом маленькими большими är er",
+)
 
 CHANGED = re.compile(
     r"(?:помен|смен|измен|замен|постав|передел|сдела|перебил|обнов)\w*|chang|\bset\b|reset|switch|updat"
@@ -24,35 +23,29 @@ CHANGED = re.compile(
 CONNECTED = re.compile(r"^(?:or|или|либо|and|и|,|/|oder|ou|o|和|或|或者|还是|не|not|now|а|but)$|,$")
 
 FILLERS = word_set(
-    "btw lol haha hahaha ok okay pls plz please thx thanks ty if but and or so in with without w all lower "
-    "lowercase uppercase caps "
-    "capital no one together just let lmk dont don't cuz bc because i you u its it's try now then from for "
-    "has that only exactly "
-    "но если пожалуйста плиз плз маленькими большими с без и а или только всё все если запиши если кому "
-    "никому не вот спасибо "
-    "слитно латиницей английскими капсом когда там потом если-что если-чё кстати bitte danke merci gracias"
+    "btw lol haha hahaha ok okay pls plz please thx thanks ty if but and or so in with without w all lower",
+    "lowercase uppercase caps capital no one together just let lmk dont don't cuz bc because i you u its it's",
+    "try now then from for has that only exactly но если пожалуйста плиз плз маленькими большими с без и а или",
+    "только всё все если запиши если кому никому не вот спасибо слитно латиницей английскими капсом когда там",
+    "потом если-что если-чё кстати bitte danke merci gracias ну ты я ага ок да угу короче понял поняла ладно",
+    "короч типа хз так ведь же",
 )
 
 SERVICES = word_set(
-    "wifi wi-fi netflix gmail google facebook fb insta instagram telegram tg whatsapp vk steam spotify "
-    "youtube icloud apple apple-id "
-    "id windows discord twitter tiktok zoom slack github gitlab jira outlook hotmail yahoo amazon ebay "
-    "paypal bank vpn ssh ftp "
-    "router laptop phone ipad iphone macbook mac pc computer server account admin root login email mail "
-    "e-mail site website app "
-    "dropbox onedrive linkedin reddit twitch epic epicgames origin xbox playstation psn nintendo bitwarden "
-    "lastpass keepass "
-    "1password office365 office windows10 windows11 mail.ru ok.ru avito ozon wildberries sber sberbank "
-    "tinkoff alipay wechat qq taobao weibo "
-    "netflixa нетфликс стим инста вк телега телеграм госуслуги почта почты вайфай wpa2 2fa ssid user "
-    "username log-in sudo "
-    "password passwort pass token key code pin hulu hbo disney prime uber airbnb wordpress mysql postgres"
+    "wifi wi-fi netflix gmail google facebook fb insta instagram telegram tg whatsapp vk steam spotify youtube",
+    "icloud apple apple-id id windows discord twitter tiktok zoom slack github gitlab jira outlook hotmail",
+    "yahoo amazon ebay paypal bank vpn ssh ftp router laptop phone ipad iphone macbook mac pc computer server",
+    "account admin root login email mail e-mail site website app dropbox onedrive linkedin reddit twitch epic",
+    "epicgames origin xbox playstation psn nintendo bitwarden lastpass keepass 1password office365 office",
+    "windows10 windows11 mail.ru ok.ru avito ozon wildberries sber sberbank tinkoff alipay wechat qq taobao",
+    "weibo netflixa нетфликс стим инста вк телега телеграм госуслуги почта почты вайфай wpa2 2fa ssid user",
+    "username log-in sudo password passwort pass token key code pin hulu hbo disney prime uber airbnb wordpress",
+    "mysql postgres",
 )
 
 RESERVED_USERS = word_set(
-    "admin administrator root user guest test sa postgres pi ubuntu oracle mysql ftp demo support админ "
-    "manager operator service "
-    "sysadmin superuser super teacher student owner adm"
+    "admin administrator root user guest test sa postgres pi ubuntu oracle mysql ftp demo support админ manager",
+    "operator service sysadmin superuser super teacher student owner adm",
 )
 
 NO_VALUE = word_set(
