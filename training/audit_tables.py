@@ -28,7 +28,8 @@ def show_audit(found: Audit, vault: Path, console: Console) -> None:
     not_looked = ", ".join(f"{count:,} {reason}" for reason, count in found.dialogs.items() if reason != "used")
     if not_looked:
         console.print(f"Dialogs not looked at, as they are left out: {not_looked}.")
-    console.print(f"The guard of replies knows them by their keyed hashes in {vault}.", highlight=False, soft_wrap=True)
+    if found.found:
+        console.print(f"The guard of replies knows them by keyed hashes in {vault}.", highlight=False, soft_wrap=True)
     if not found.scrub:
         console.print(Text(NOT_SCRUBBED, style="bold red"))
 
