@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import phonenumbers
 import stdnum
 
+from twin.privacy.accounts import find_accounts
+from twin.privacy.cards import find_cards
 from twin.privacy.clues import any_of, word_set
 from twin.privacy.codes import find_codes
 from twin.privacy.credentials import find_bare, find_pairs, find_spelled, find_typed_in
@@ -20,7 +22,6 @@ from twin.privacy.ids import find_ids, find_snils
 from twin.privacy.keys import find_api_keys
 from twin.privacy.links import find_secrets_in_links
 from twin.privacy.machines import find_machines
-from twin.privacy.money import find_accounts, find_cards
 from twin.privacy.passwords import find_passwords
 from twin.privacy.phones import find_phones
 from twin.privacy.places_chinese import find_chinese_addresses
@@ -33,7 +34,7 @@ from twin.privacy.seeds import find_seeds
 from twin.privacy.spans import Hit, Span, settle
 from twin.privacy.wallets import find_wallets
 
-DETECTORS_VERSION = f"5-{phonenumbers.__version__}-{stdnum.__version__}"
+DETECTORS_VERSION = f"6-{phonenumbers.__version__}-{stdnum.__version__}"
 """Changes whenever the results for some text may change: a cache of results is keyed by it."""
 
 Detector = Callable[[Folded], Iterator[Hit]]

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 
 import phonenumbers
 
-from twin.privacy.clues import one_of
+from twin.privacy.clues import one_of, word_set
 from twin.privacy.folding import Folded
 from twin.privacy.numbers import is_reference
 from twin.privacy.spans import Hit
@@ -20,8 +20,8 @@ from twin.privacy.values import counts_something
 _hit = partial(Hit, label="PHONE")
 
 _CANDIDATE = re.compile(
-    r"(?<![a-z0-9_@#$€£¥₽%=])(?<![0-9][.,:/\-])(?<!\s-)(?<!^-)(?:\+\s?"
-    r"|00)?\(?\+?[0-9](?:[ ()./\-]{0,3}[0-9]){6,16}(?![0-9])"
+    r"(?<![a-z0-9_@#$€£¥₽%=])(?<![0-9][.,:/\-])(?<!\s-)(?<!^-)"
+    r"(?:\+\s?|00)?\(?\+?[0-9](?:[ ()./\-]{0,3}[0-9]){6,16}(?![0-9])"
 )
 _EXTENSION = re.compile(
     r"[\s,;]{0,3}(?:ext\.?|extension|x|доб\.?|добавочный|вн\.?|转|轉|分机|durchwahl|poste|#)\s?[0-9]{1,5}(?![0-9])"
@@ -33,64 +33,57 @@ _DATES = re.compile(
 _DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![.0-9])")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:[ .][0-9]{3}){2,}")
 
-_BEFORE = re.compile(
-    r"""(?x)(?<![a-z])(?: call | phone | fone | cell | mobile | mob(?![a-z]) | tele?(?![a-z]) | telephone
-    | text | txt | sms | ring | dial
-    | whats?\s?app | wa\.me | watsap | wsp | viber | signal | imessage | facetime | contact | reach\s(?:me|him|her|us)
-    | (?:my|new|his|her|their|our|your|ur|the|'s|work|home|old|office)\s(?:number|num|no|nr|\#)(?![a-z])
-    | (?:^|[^a-z])numbers?(?:'s|\sis|:|\s?-) | handy | rufnummer | (?:meine|neue)\snummer | anrufen | portable
-    | téléphone | numéro
-    | m[óo]vil | tel[ée]fono | cellulare | numero(?:\sdi)? | komórk | telefon | celular | zadzwoń | puhelin
-    | gsm(?![a-z]) | hotline
-    )[^0-9]{0,22}$
-    | (?:тел(?![а-я]) | телеф | тлф | моб(?![а-я]) | мобил | звон | набер | набир | дозвон | маякн | номер
-    | ватс?ап | вотсап | вацап | вайбер
-    | смс | сбп | сбер(?![а-я]) | городск | трубк | сотов | телег | переведи\sна | кинь\sна | контакт
-    | связ )[^0-9]{0,24}$
-    | (?:电话|電話|手机|手機|座机|号码|號碼|打|联系|聯絡|致电|热线|客服|拨|微信|vx|手机号|传真|whatsapp)[^0-9]{0,12}$
-    """
+# Words that ask for, or announce, a number to call.
+_ENGLISH_BEFORE = one_of(
+    r"call phone fone cell mobile mob(?![a-z]) tele?(?![a-z]) telephone text txt sms ring dial whats?\s?app",
+    r"wa\.me watsap wsp viber signal imessage facetime contact reach\s(?:me|him|her|us) gsm(?![a-z]) hotline",
+    r"(?:my|new|his|her|their|our|your|ur|the|'s|work|home|old|office)\s(?:number|num|no|nr|#)(?![a-z])",
+    r"(?:^|[^a-z])numbers?(?:'s|\sis|:|\s?-)",
+    # German, French, Spanish, Italian, Polish, Finnish
+    r"handy rufnummer (?:meine|neue)\snummer anrufen portable téléphone numéro m[óo]vil tel[ée]fono celular",
+    r"cellulare numero(?:\sdi)? komórk telefon zadzwoń puhelin",
 )
-_NO_NUMBER = re.compile(
-    r"[а-я]-номер|номер\w?\s(?:заказ|карт|сч[её]т|рейс|договор|брон|трек|паспорт|дел|заявк|полис|снилс|инн"
-    r"|квитанц|накладн)|(?:order|card|account|case|ticket|invoice|model|serial|id|passport|room|policy|flight"
-    r"|reference|ref|booking|confirmation|tracking|member|customer) (?:number|num|no)(?![a-z])"
+_RUSSIAN_BEFORE = one_of(
+    "тел(?![а-я]) телеф тлф моб(?![а-я]) мобил звон набер набир дозвон маякн номер ватс?ап вотсап вацап вайбер",
+    r"смс сбп сбер(?![а-я]) городск трубк сотов телег переведи\sна кинь\sна контакт связ",
+)
+_CHINESE_BEFORE = one_of(
+    "电话 電話 手机 手機 座机 号码 號碼 打 联系 聯絡 致电 热线 客服 拨 微信 vx 手机号 传真 whatsapp",
+)
+_BEFORE = re.compile(
+    rf"(?<![a-z])(?:{_ENGLISH_BEFORE})[^0-9]{{0,22}}$|(?:{_RUSSIAN_BEFORE})[^0-9]{{0,24}}$"
+    rf"|(?:{_CHINESE_BEFORE})[^0-9]{{0,12}}$"
+)
+_OF_SOMETHING_ELSE = re.compile(
+    (
+        r"[а-я]-номер|номер\w?\s(?:заказ|карт|сч[её]т|рейс|договор|брон|трек|паспорт|дел|заявк|полис|снилс|инн"
+        r"|квитанц|накладн)|(?:"
+    )
+    + one_of(
+        "order card account case ticket invoice model serial id passport room policy flight reference ref booking",
+        "confirmation tracking member customer",
+    )
+    + r") (?:number|num|no)(?![a-z])"
 )
 _AFTER = re.compile(
-    r"""(?x)[\s\-,.;:)(]{0,4}(?:(?:is|thats|that's|its|это|мой|my|the|new|her|his|our|mom's|на|на\sнего|for)\s){0,3}
-    (?: (?:cell|number|mobile|phone|whatsapp|work|office|landline|call|text|ring) (?![a-z])
-    | мой(?![а-я]) | мамин | папин | mine(?![a-z]) | тел | номер | рабоч | домашн | мобил | звон | набер | ватсап
-    | горяч | маме?(?![а-я]) | сбп | сбер
-    | 电话 | 手机 | 打给 | 联系 | 号码 | 我的?号 )
-    """
+    r"[\s\-,.;:)(]{0,4}(?:(?:is|thats|that's|its|это|мой|my|the|new|her|his|our|mom's|на|на\sнего|for)\s){0,3}(?:"
+    + one_of(
+        "(?:cell|number|mobile|phone|whatsapp|work|office|landline|call|text|ring|mine)(?![a-z]) мой(?![а-я]) мамин",
+        "папин тел номер рабоч домашн мобил звон набер ватсап горяч маме?(?![а-я]) сбп сбер 电话 手机 打给 联系",
+        "号码 我的?号",
+    )
+    + ")"
 )
 # Mobile shapes that hardly anything else has: Russia and Kazakhstan, China, the United Kingdom, Germany, France.
 _MOBILE = re.compile(
     r"[78]9[0-9]{9}|8[78]0[0-9]{8}|80(?:25|29|33|44)[0-9]{7}|77[0-9]{9}|(?:86)?1[3-9][0-9]{9}|07[1-9][0-9]{8}"
     r"|01[567][0-9]{8,9}|0[67][0-9]{8}|04[0-9]{8}|05[0-9]{9}"
 )
-_REGIONS = (
-    "CN",
-    "DE",
-    "FR",
-    "GB",
-    "IT",
-    "NL",
-    "UA",
-    "TR",
-    "AU",
-    "PL",
-    "AT",
-    "CH",
-    "BE",
-    "SE",
-    "JP",
-    "KR",
-    "IL",
-    "IN",
-    "BR",
-    "TW",
-    "IE",
-    "ZA",
+# Countries whose national numbers begin with 0, and which a number without context may be of.
+_REGIONS = sorted(
+    word_set(
+        "CN DE FR GB IT NL UA TR AU PL AT CH BE SE JP KR IL IN BR TW IE ZA",
+    )
 )
 
 
@@ -130,7 +123,7 @@ def _rank(folded: Folded, start: int, end: int) -> int:
 
 
 def _is_asked_for(folded: Folded, before: str, end: int) -> bool:
-    if _NO_NUMBER.search(before):
+    if _OF_SOMETHING_ELSE.search(before):
         return False
     return bool(_BEFORE.search(before)) or bool(_AFTER.match(folded.after(end, 40)))
 
@@ -189,8 +182,8 @@ _CHINESE = re.compile(
 _WORD_DIGITS = "zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple"
 _ENGLISH = re.compile(rf"(?<![a-z])(?:{_WORD_DIGITS})(?:[\s,\-]{{1,2}}(?:{_WORD_DIGITS})){{6,13}}(?![a-z])")
 _RU_DIGITS = one_of(
-    r"ноль один два три четыре пять шесть семь восемь девять десять \w+надцать двадцать тридцать сорок",
-    r"\w+десят девяносто сто двести триста четыреста \w+сот",
+    r"ноль один два три четыре пять шесть семь восемь девять десять \w+надцать двадцать тридцать сорок \w+десят",
+    r"девяносто сто двести триста четыреста \w+сот",
 )
 _RUSSIAN = re.compile(
     rf"(?<![а-я])(?:плюс\s)?(?:восемь|семь)[\s,\-]{{1,2}}девятьсот(?:[\s,\-]{{1,2}}(?:{_RU_DIGITS})(?![а-я])"
