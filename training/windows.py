@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from training.cuts import Split
 from training.encode import Window, windows
+from training.processes import uncollected
 from training.reuse import Derived, Key, key_of, version_of
 from training.snapshot import Snapshot, read_session
 from twin.prompt import PromptSpec
@@ -43,7 +44,13 @@ def windows_of(
     Raises:
         SettingsError: the system text leaves no room for a conversation.
     """
-    kept = Derived(db, "tokens")
+    with uncollected():
+        return _windows_of(snapshot, splits, spec, tokenizer, Derived(db, "tokens"))
+
+
+def _windows_of(
+    snapshot: Snapshot, splits: Iterable[Split], spec: PromptSpec, tokenizer: Tokenizer, kept: Derived
+) -> dict[Split, list[Window]]:
     known = kept.all()
     code = f"{version_of(*_RENDERERS)} {json.dumps(spec.as_dict(), sort_keys=True)}"
     keys: dict[Split, list[Key]] = {}
