@@ -43,7 +43,7 @@ __all__ = ["SPLITS", "Cuts", "Snapshot", "Split", "build", "find_cuts", "load", 
 
 _CODE = ("training", "twin.privacy", "twin.conversations", "twin.placeholders", "twin.messages", "twin.words")
 _LIBRARIES = ("phonenumbers", "python-stdnum", "mnemonic", "numpy")
-_PACE_MESSAGES = 40_000
+_PACE_MESSAGES = 20_000
 
 
 def build(
@@ -168,7 +168,7 @@ class _Build:
         )
 
     def _timing(self, gathered: Gathered, parts: Assembly, cuts: Cuts) -> dict[str, Any]:
-        """How fast the owner is nowadays: in the newest 40,000 messages before what is held out."""
+        """How fast the owner is nowadays: in the newest 20,000 messages before what is held out."""
         since, left = cuts.val_from, _PACE_MESSAGES
         for last, count in sorted(parts.seen, reverse=True):
             if left <= 0:

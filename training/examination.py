@@ -16,7 +16,7 @@ from twin.errors import DatasetError
 
 _CHUNK_TEXTS = 500
 _LIBRARIES = ("phonenumbers", "python-stdnum", "mnemonic")
-_WORTH_PROCESSES = 4_000  # texts: below, starting processes takes longer than the work
+_WORTH_PROCESSES = 20_000  # texts: below, starting processes takes longer than the work
 
 Window = Sequence[str]
 
@@ -46,11 +46,11 @@ def examine_all(
     rules = version_of("twin.privacy", "training.scrubbing", libraries=_LIBRARIES)
     keys = [key_of(rules, texts) for texts in windows]
     missing = {key: list(texts) for key, texts in zip(keys, windows, strict=True) if key not in known}
-    if sum(map(len, missing.values())) < _WORTH_PROCESSES:
-        workers = 1
+    if workers is None:
+        workers = cores() if sum(map(len, missing.values())) >= _WORTH_PROCESSES else 1
     added: dict[Key, bytes] = {}
     failed: dict[Key, bytes] = {}
-    for key, findings in _examined(missing, workers or cores()):
+    for key, findings in _examined(missing, workers):
         (failed if any(found.gone == FAILED for found in findings) else added)[key] = write_findings(findings)
         on_progress((len(added) + len(failed)) / len(missing))
     unused = known.keys() - set(keys) - set(also_used)
