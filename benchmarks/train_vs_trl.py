@@ -110,8 +110,9 @@ def run_ours(work: Work) -> dict[str, Any]:
     import torch
 
     from training.encode import pack
+    from training.lora import add_lora
     from training.loss import summed_loss
-    from training.qlora import add_lora, make_optimizer
+    from training.optimizer import make_optimizer
 
     torch.manual_seed(0)
     lora = add_lora(work.base, work.settings.train)

@@ -19,7 +19,7 @@ from tests.tiny import FAMILIES
 from training.dataset import build
 from training.encode import pack, windows
 from training.loss import summed_loss
-from training.qlora import default_epochs, schedule
+from training.optimizer import default_epochs, schedule
 from training.run import train
 from twin.errors import TrainingError
 from twin.messages import Message

@@ -28,7 +28,7 @@ from twin.settings import Settings, load_settings
 from twin.store import Store
 
 if TYPE_CHECKING:
-    from training.qlora import Progress as TrainProgress
+    from training.progress import Progress as TrainProgress
     from training.run import Trained
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")

@@ -6,61 +6,26 @@ Knows nothing of datasets on disk or of publishing; progress goes to a callback,
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 from inference.base_model import LoadedBase
+from training.batches import Batches, Place
 from training.encode import Row, Window, pack
 from training.evaluate import HeldOut, held_out_loss
+from training.lora import add_lora
 from training.loss import summed_loss
-from twin.sections import Train
+from training.optimizer import default_epochs, make_optimizer, schedule
+from training.progress import Progress
 from twin.settings import Settings
 
 _ROW_TOKENS = 1024  # longer rows cost more attention than they save; measured on CPU: 1024 > 2048 tokens/s
-_CHECKPOINTING_FROM = 1e9
 _MEASURING_SHARE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is.
-
-    Attributes:
-        step, steps: optimiser steps done, and in all at the present speed.
-        loss: mean training loss in nats a token, smoothed.
-        tokens_per_second: of conversation, context included.
-        seconds_left: until training ends, held-out measurements not counted.
-        held_out: the last measurement; base: the one before the first step.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    tokens_per_second: float
-    seconds_left: float
-    held_out: HeldOut
-    base: HeldOut
-
-    def as_dict(self) -> dict[str, float]:
-        """Rounded numbers for the job queue."""
-        return {
-            "step": self.step,
-            "steps": self.steps,
-            "loss": round(self.loss, 4),
-            "tokens_per_second": round(self.tokens_per_second, 1),
-            "seconds_left": round(self.seconds_left),
-            "val_bits_per_character": round(self.held_out.bits_per_character, 4),
-            "base_bits_per_character": round(self.base.bits_per_character, 4),
-        }
 
 
 class Run:
@@ -117,22 +82,23 @@ class Run:
         self._measuring = time.monotonic() - begin
         self._measurements = self._plan_measurements()
         self._best_state = self._state()
-        epoch_tokens = sum(len(window.ids) for window in self._windows)
-        total_tokens = epoch_tokens * (self._how.epochs or default_epochs(sum(w.turns for w in self._windows)))
+        batches = Batches(self._windows, self._how.batch_tokens, self._how.seed)
+        total_tokens = batches.epoch_tokens * (self._how.epochs or default_epochs(sum(w.turns for w in self._windows)))
         say(f"Training on {sum(w.turns for w in self._windows):,} replies in {len(self._windows):,} windows")
         try:
-            self._loop(total_tokens)
+            self._loop(batches, total_tokens)
         except FloatingPointError:
             self.base.model = self.lora.unload()
             raise
         set_peft_model_state_dict(self.lora, self._best_state)
 
-    def _loop(self, total_tokens: int) -> None:
+    def _loop(self, batches: Batches, total_tokens: int) -> None:
         begin, measured = time.monotonic(), 0
         smoothed, held_out = math.nan, self.before
         available = self._time_available(begin)
         self.lora.train()
-        for batch in self._batches():
+        for _, found in batches.start_at(Place()):
+            batch = pack(found, row_tokens(self.settings))
             share = max(self.tokens / total_tokens, self.seconds / available)
             if share >= 1:
                 break
@@ -178,19 +144,6 @@ class Run:
     def _state(self) -> dict[str, torch.Tensor]:
         return {name: value.detach().cpu().clone() for name, value in get_peft_model_state_dict(self.lora).items()}
 
-    def _batches(self) -> Iterator[list[Row]]:
-        """Rows for one optimiser step after another, for ever; windows are reshuffled every epoch."""
-        for epoch in count():
-            shuffled = list(self._windows)
-            random.Random(self._how.seed + epoch).shuffle(shuffled)
-            batch: list[Window] = []
-            for window in shuffled:
-                if batch and sum(len(w.ids) for w in batch) + len(window.ids) > self._how.batch_tokens:
-                    yield pack(batch, row_tokens(self.settings))
-                    batch = []
-                batch.append(window)
-            yield pack(batch, row_tokens(self.settings))
-
     def _time_available(self, begin: float) -> float:
         """Seconds for optimiser steps: the budget less what is used and what measuring will take."""
         if self._how.max_seconds is None:
@@ -215,50 +168,6 @@ class Run:
             held_out=held_out,
             base=self.before,
         )
-
-
-def add_lora(base: LoadedBase, how: Train) -> PeftModel:
-    """LoRA on every linear layer but the head; no `modules_to_save`, so adapters stay small and swappable."""
-    if base.parameters > _CHECKPOINTING_FROM:
-        base.model.activation_checkpointing_enable({"use_reentrant": False})
-    return get_peft_model(
-        base.model,
-        LoraConfig(
-            r=how.rank,
-            lora_alpha=how.alpha,
-            lora_dropout=how.dropout,
-            target_modules="all-linear",
-            bias="none",
-            task_type="CAUSAL_LM",
-        ),
-    )
-
-
-def make_optimizer(parameters: list[Any], rate: float, device: torch.device) -> torch.optim.Optimizer:
-    """Paged 8-bit AdamW on a CUDA GPU (Dettmers et al. 2023), AdamW elsewhere."""
-    if device.type == "cuda":
-        from bitsandbytes.optim import PagedAdamW8bit
-
-        paged: torch.optim.Optimizer = PagedAdamW8bit(parameters, lr=rate, weight_decay=0.0)
-        return paged
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0)
-
-
-def schedule(share: float, warmup: float) -> float:
-    """Factor of the learning rate at a share of the run in [0, 1]: linear warm-up, then cosine to 5 %."""
-    if share < warmup:
-        return (share + 1e-3) / (warmup + 1e-3)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup) / (1 - warmup))))
-
-
-def default_learning_rate(parameters: int) -> float:
-    """2e-4 for models of billions (QLoRA, Dettmers et al. 2023); measured on a 270M one, 5e-4 learns faster."""
-    return 5e-4 if parameters < 1e9 else 2e-4
-
-
-def default_epochs(turns: int) -> int:
-    """Small sets are seen more often: 3 below 1,000 owner turns, 2 below 10,000, else 1."""
-    return 3 if turns < 1_000 else 2 if turns < 10_000 else 1
 
 
 def row_tokens(settings: Settings) -> int:

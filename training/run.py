@@ -18,7 +18,9 @@ from inference.base_model import load_base, locate
 from training.encode import Row, Window, pack
 from training.evaluate import evenly, held_out_loss
 from training.loss import check_head
-from training.qlora import Progress, Run, default_learning_rate, row_tokens
+from training.optimizer import default_learning_rate
+from training.progress import Progress
+from training.qlora import Run, row_tokens
 from training.snapshot import Snapshot, load
 from training.windows import windows_of
 from twin.errors import AdapterError, DatasetError, TrainingError

@@ -249,7 +249,7 @@ def _outcome(job: Job) -> str:
 
 
 def _progress(progress: dict[str, Any]) -> str:
-    """What a training last said of itself, in one line; the keys are `training.qlora.Progress`."""
+    """What a training last said of itself, in one line; the keys are `training.progress.Progress`."""
     parts = []
     if "step" in progress:
         parts.append(f"step {progress['step']}/{progress.get('steps', '?')}")
