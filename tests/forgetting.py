@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from training.snapshot import write_session
 from twin import search_index
 from twin.messages import Message, Session, Turn
 from twin.prompt import PromptSpec
 from twin.registry import BaseIdentity, Manifest, Registry
+from twin.session_lines import write_session
 from twin.settings import Settings
 from twin.store import Store
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from training import snapshot
 from training.cuts import SPLITS, Cuts
-from training.snapshot import Account, Snapshot, SplitCounts, write_session
+from training.snapshot import Account, Snapshot, SplitCounts
 from twin.messages import Session
+from twin.session_lines import write_session
 
 
 def publish(

@@ -13,9 +13,9 @@ import pytest
 
 from training.dataset import build
 from training.recipes.sets import SetRow, Sets
-from training.snapshot import read_session, write_session
 from twin.messages import Bubble, Message, Peer, Session, Turn
 from twin.sections import DatasetSettings, Privacy
+from twin.session_lines import read_session, write_session
 from twin.settings import Settings
 from twin.store import Store
 

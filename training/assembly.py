@@ -18,8 +18,8 @@ from training.history import History, Run
 from training.kept import NO_SESSION, NOTHING, READ_AGAIN, Kept, KeptRun, Told
 from training.reasons import DIALOG_SHARE, REPEATED
 from training.sheet import Sheet
-from training.snapshot import read_session, write_session
 from twin.messages import Session
+from twin.session_lines import read_session, write_session
 
 Found = list[tuple[Run, Session | None]]
 

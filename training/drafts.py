@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from training.sheet import Mask, Sheet
-from training.snapshot import read_session, write_session
 from twin.messages import Session
+from twin.session_lines import read_session, write_session
 
 
 @dataclass(frozen=True, slots=True)

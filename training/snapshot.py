@@ -24,12 +24,11 @@ from typing import Any
 
 from training.cuts import SPLITS, Cuts, Split
 from twin.errors import DatasetError
-from twin.messages import Bubble, Peer, Session, Speaker, Turn
+from twin.messages import Session
+from twin.session_lines import MANIFEST, newest_folder, read_session
 
-_MANIFEST = "manifest.json"
 _TIMING = "timing.json"
 _INCOMING = ".incoming-"
-_TELEGRAM = Session(0, ()).origin
 
 Counts = dict[str, int]
 
@@ -160,12 +159,12 @@ def publish(
         snapshot = Snapshot(
             incoming, _fingerprint(incoming, cuts), cuts, {str(split): its for split, its in counts.items()}, account
         )
-        (incoming / _MANIFEST).write_text(json.dumps(snapshot.as_dict(), indent=2) + "\n", encoding="utf-8")
+        (incoming / MANIFEST).write_text(json.dumps(snapshot.as_dict(), indent=2) + "\n", encoding="utf-8")
         if timing:
             (incoming / _TIMING).write_text(json.dumps(timing, indent=2) + "\n", encoding="utf-8")
         target = folder / snapshot.fingerprint
         if target.exists():
-            for told in (_TIMING, _MANIFEST):  # the same sessions may be told otherwise: other rules, other counts
+            for told in (_TIMING, MANIFEST):  # the same sessions may be told otherwise: other rules, other counts
                 if (incoming / told).exists():
                     (incoming / told).replace(target / told)
         else:
@@ -188,12 +187,12 @@ def load(folder: Path, fingerprint: str) -> Snapshot:
     path = folder / fingerprint
     rebuild = "delete its folder and run `twin dataset build`"
     try:
-        values = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        values = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         cuts = Cuts(*(datetime.fromisoformat(values["cuts"][name]) for name in ("val_from", "test_from")))
         snapshot = Snapshot(path, values["fingerprint"], cuts, _read_counts(values["counts"]), _read_account(values))
         is_whole = _fingerprint(path, cuts) == fingerprint
     except FileNotFoundError as error:
-        if (path / _MANIFEST).exists():
+        if (path / MANIFEST).exists():
             raise DatasetError(f"The dataset {fingerprint} is incomplete", rebuild) from error
         raise DatasetError(f"There is no dataset {fingerprint!r}", "build one with `twin dataset build`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -209,64 +208,7 @@ def newest(folder: Path) -> Snapshot:
     Raises:
         DatasetError: none was built yet.
     """
-    manifests = sorted(folder.glob(f"[!.]*/{_MANIFEST}"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
-        raise DatasetError("No dataset was built yet", "run `twin dataset build`")
-    return load(folder, manifests[-1].parent.name)
-
-
-def write_session(session: Session) -> str:
-    """One session as a line of JSON; what is as usual (authored, from Telegram, not withheld) is not spelled out."""
-    values: dict[str, Any] = {"chat_id": session.chat_id}
-    if session.origin != _TELEGRAM:
-        values["origin"] = session.origin
-    if session.peer != Peer():
-        values["peer"] = {"name": session.peer.name, "relation": session.peer.relation}
-    if session.previous_at is not None:
-        values["previous_at"] = session.previous_at.isoformat()
-    values["turns"] = [_write_turn(turn) for turn in session.turns]
-    return json.dumps(values, ensure_ascii=False) + "\n"
-
-
-def read_session(line: str) -> Session:
-    """The inverse of `write_session`."""
-    values = json.loads(line)
-    return Session(
-        values["chat_id"],
-        tuple(_read_turn(turn) for turn in values["turns"]),
-        Peer(**values["peer"]) if "peer" in values else Peer(),
-        values.get("origin", _TELEGRAM),
-        _moment(values.get("previous_at")),
-    )
-
-
-def _write_turn(turn: Turn) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "speaker": turn.speaker,
-        "bubbles": [b.text if b.authored else {"text": b.text, "authored": False} for b in turn.bubbles],
-    }
-    if turn.started_at is not None:
-        values["started_at"] = turn.started_at.isoformat()
-    if turn.ended_at is not None:
-        values["ended_at"] = turn.ended_at.isoformat()
-    if turn.withheld is not None:
-        values["withheld"] = turn.withheld
-    return values
-
-
-def _read_turn(values: dict[str, Any]) -> Turn:
-    speaker: Speaker = values["speaker"]
-    return Turn(
-        speaker,
-        tuple(Bubble(part) if isinstance(part, str) else Bubble(**part) for part in values["bubbles"]),
-        _moment(values.get("started_at")),
-        _moment(values.get("ended_at")),
-        values.get("withheld"),
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return load(folder, newest_folder(folder).name)
 
 
 def _fingerprint(folder: Path, cuts: Cuts) -> str:

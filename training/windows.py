@@ -16,14 +16,15 @@ from training.cuts import Split
 from training.encode import Window, windows
 from training.processes import uncollected
 from training.reuse import Derived, Key, key_of, version_of
-from training.snapshot import Snapshot, read_session
+from training.snapshot import Snapshot
 from twin.prompt import PromptSpec
+from twin.session_lines import read_session
 from twin.tokens import Tokenizer
 
 _RENDERERS = (
     "training.encode",
     "training.windows",
-    "training.snapshot",
+    "twin.session_lines",
     "twin.prompt",
     "twin.tokens",
     "twin.templates",
