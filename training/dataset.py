@@ -21,12 +21,13 @@ from training.balance import balance
 from training.cuts import SPLITS, Cuts, Split, cuts_among, find_cuts, time_of, too_few
 from training.drafts import Drafts
 from training.gathering import Gathered, Progress, counting, gather
-from training.held_out import TakenOut, take_out
+from training.held_out import NOTHING_TAKEN, TakenOut, take_out
 from training.kept import Keeper, Kept
 from training.processes import uncollected
 from training.reading import peer_of
 from training.reasons import ALSO_HELD_OUT, NOT_OWN, STATUSES, SUPERVISED
 from training.reuse import version_of
+from training.sets_alone import CUTS, hold_out
 from training.sheet import Sheet
 from training.snapshot import Account, Counts, Snapshot, SplitCounts, load, newest, publish
 from training.timing import fit
@@ -95,6 +96,8 @@ class _Build:
             self.store, self.settings, self.dialogs, kept, on_progress=self.on_progress, workers=self.workers
         )
         self.on_progress("Cutting conversations", 0.7)
+        if not gathered.histories and gathered.sets:
+            return self._of_sets_alone(gathered)
         assembly = self._assemble(gathered, lines)
         if assembly is None:
             return None
@@ -128,6 +131,23 @@ class _Build:
             snapshot.fingerprint, finished(gathered.histories, cuts, parts.owners, drafts["train"].sheet, written)
         )
         return snapshot
+
+    def _of_sets_alone(self, gathered: Gathered) -> Snapshot:
+        """Without any dialog that counts, the sets' own last rows are held out."""
+        parts = {split: Drafts.of(its) for split, its in hold_out(gathered.sets, self.settings.dataset).items()}
+        texts = [
+            bubble.text
+            for split in ("val", "test")
+            for row in range(len(parts[split].lines))
+            for turn in parts[split].session(row).turns
+            for bubble in turn.bubbles
+        ]
+        taken = take_out(texts, parts["train"], self.language)
+        drafts = parts | {"train": taken.drafts}
+        account = self._account(gathered, Assembly(), drafts, taken, NOTHING_TAKEN)
+        self.on_progress("Writing", 0.9)
+        lines = {split: its.lines for split, its in drafts.items()}
+        return publish(self.settings.datasets, CUTS, lines, _counts(drafts), account)
 
     def _assemble(self, gathered: Gathered, lines: list[str]) -> tuple[Cuts, Assembly] | None:
         """The cuts and the parts; None when what is kept reaches into what is held out now."""

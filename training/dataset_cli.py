@@ -19,6 +19,7 @@ from twin.settings import load_settings
 from twin.store import Store
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+_LAST_ROWS = {"val": "among the last rows", "test": "the last rows"}
 
 
 @click.group()
@@ -75,18 +76,21 @@ def show_snapshot(snapshot: Snapshot, as_json: bool) -> None:
         echo_json(snapshot.as_dict() | {"path": str(snapshot.folder)})
         return
     from training.account_tables import warn
+    from training.sets_alone import CUTS
 
     table = Table(title=f"Dataset {snapshot.fingerprint}", title_justify="left")
     table.add_column("part")
     for name in ("from", "sessions", "turns", "your replies", "your characters"):
         table.add_column(name, justify="right")
     starts = {"train": "", "val": snapshot.cuts.val_from, "test": snapshot.cuts.test_from}
+    if snapshot.cuts == CUTS:
+        starts = {"train": "", "val": "", "test": ""}
     rows = [(split, starts[split], counts) for split, counts in snapshot.counts.items()]
     rows += [(f"set {name}", "", counts) for name, counts in snapshot.account.sets.items()]
     for part, start, counts in rows:
         table.add_row(
             part,
-            f"{start:%Y-%m-%d %H:%M}" if start else "the start" if part == "train" else "",
+            f"{start:%Y-%m-%d %H:%M}" if start else "the start" if part == "train" else _LAST_ROWS.get(part, ""),
             f"{counts.sessions:,}",
             f"{counts.turns:,}",
             f"{counts.supervised_turns:,}",

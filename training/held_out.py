@@ -51,6 +51,9 @@ class TakenOut:
     messages: int
 
 
+NOTHING_TAKEN = TakenOut(Drafts.of([]), [], Counter(), 0)
+
+
 def take_out(held_out: Iterable[str], training: Drafts, language: str = "en") -> TakenOut:
     """Leave held-out texts out of training; the owner is not taught the rest of a turn that lost their own words.
 
