@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from twin.cutting import stretches
 from twin.errors import SettingsError
 from twin.messages import Session, Turn
 from twin.prompt import PromptSpec, render_head, render_turns
@@ -126,33 +127,11 @@ def _row(content: Sequence[Window]) -> Row:
 def _cut(head: Encoded, turns: list[tuple[Turn, Encoded]], budget: int) -> list[Window]:
     """One session's turns into windows of at most `budget` tokens, each turn new in exactly one of them."""
     room = budget - len(head)
-    result: list[Window] = []
-    new: list[tuple[Turn, Encoded]] = []
-    context: list[Encoded] = []
-    used = 0
-    for turn, body in turns:
-        if new and used + len(body) > room:
-            result.append(_window(head, context, new, room))
-            context = _repeat([*context, *(found for _, found in new)], room, len(body))
-            used = sum(map(len, context))
-            new = []
-        new.append((turn, body))
-        used += len(body)
-    if new:
-        result.append(_window(head, context, new, room))
-    return result
-
-
-def _repeat(before: Sequence[Encoded], room: int, next_length: int) -> list[Encoded]:
-    """The latest turns that fit into a quarter of the room (and beside the next turn), as mere context."""
-    allowed = min(room // _REPEATED_SHARE, room - next_length)
-    kept: list[Encoded] = []
-    for body in reversed(before):
-        allowed -= len(body)
-        if allowed < 0:
-            break
-        kept.insert(0, body.unsupervised)
-    return kept
+    lengths = [len(body) for _, body in turns]
+    return [
+        _window(head, [body.unsupervised for _, body in turns[part.start : part.new]], turns[part.new : part.end], room)
+        for part in stretches(lengths, room, room // _REPEATED_SHARE)
+    ]
 
 
 def _window(head: Encoded, context: Sequence[Encoded], new: Sequence[tuple[Turn, Encoded]], room: int) -> Window:

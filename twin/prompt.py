@@ -23,15 +23,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
+from twin.cutting import stretches
 from twin.errors import AdapterError, SettingsError
 from twin.marks import PeerShown, when, who, zone
 from twin.messages import NOBODY, Conversation, Peer, Speaker, Turn
 from twin.settings import Settings
 from twin.templates import TEMPLATES, Template, read_bubble, write_bubble
-from twin.tokens import Segment, Tokenizer, encode
+from twin.tokens import Encoded, Segment, Tokenizer, encode
+
+REPEATED_SHARE = 0.5
+"""Of the budget, how much of what was said a live prompt starts again with when it is full; training repeats less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,25 +219,38 @@ def reply_is_complete(spec: PromptSpec, text: str) -> bool:
     return re.search(r"\n[^\S\n]*\n", text.lstrip("\n")) is not None
 
 
-def encode_prompt(spec: PromptSpec, tokenizer: Tokenizer, conversation: Conversation, reply_tokens: int) -> list[int]:
-    """The ids after which the owner's reply begins: newest turns that fit, oldest left out first.
+def encode_prompt(
+    spec: PromptSpec,
+    tokenizer: Tokenizer,
+    conversation: Conversation,
+    reply_tokens: int,
+    repeated_share: float = REPEATED_SHARE,
+) -> list[int]:
+    """The ids after which the owner's reply begins: the latest stretch of the conversation, see `twin.cutting`.
+
+    Where it starts follows from the turns alone, and with every further turn the prompt is extended, until
+    the budget is full and it starts again with the latest turns.
 
     Args:
         reply_tokens: how many tokens of the budget to keep free for the reply.
+        repeated_share: of the budget, how much it starts again with at most; in [0, 1].
 
     Returns:
         at most `spec.context_tokens - reply_tokens` ids. When even the last turn is too long, its end is kept.
     """
-    head, *bodies, opening = encode(tokenizer, render_prompt(spec, conversation))
+    head, *bodies, opening, longest = encode(tokenizer, [*render_prompt(spec, conversation), [_longest_opening(spec)]])
     fixed = [*tokenizer.bos, *head.ids]
     most = spec.context_tokens - reply_tokens - len(fixed)
-    kept = list(opening.ids[-most:]) if most > 0 else []
-    room = most - len(opening)
-    for place, body in enumerate(reversed(bodies)):
-        if len(body) > room:
-            if not place and room > 0:
-                kept = [*body.ids[-room:], *kept]
-            break
-        kept = [*body.ids, *kept]
-        room -= len(body)
-    return [*fixed, *kept]
+    if conversation.turns and conversation.turns[-1].speaker == "owner":
+        bodies, opening = [*bodies, opening], Encoded((), ())
+    room = max(0, most - len(longest))
+    cut = stretches([len(body) for body in bodies], room, int(room * repeated_share))
+    start = cut[-1].start if cut else 0
+    kept = [token for body in [*bodies[start:], opening] for token in body.ids]
+    return [*fixed, *(kept[-most:] if most > 0 else [])]
+
+
+def _longest_opening(spec: PromptSpec) -> Segment:
+    """The opening for which room is kept whatever the moment of a reply, so that no moment moves a cut."""
+    late = datetime(2000, 1, 1, 23, tzinfo=zone(spec.timezone))
+    return render_opening(spec, "owner", late, late - timedelta(minutes=5))
