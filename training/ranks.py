@@ -1,0 +1,47 @@
+"""The processes that train one adapter together: which of them this is, and what they tell one another.
+
+Knows nothing of how they talk. This is the one for a process alone; training/distributed.py has the one for several.
+
+Every process holds the whole data set, the same weights and the same optimiser state. Of each step's rows it takes its
+own, divides their loss by the labels of all rows, and adds its gradients to the others'; so all of them take the same
+step, and a step is the same whatever their number. Only the first measures, saves and reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Ranks:
+    """A process alone.
+
+    Attributes:
+        index: this process's number, from 0.
+        count: how many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that measures, saves and reports."""
+        return self.index == 0
+
+    def deal(self, rows: Sequence[T]) -> list[T]:
+        """This process's rows of a step; all processes are given the same ones in the same order."""
+        return list(rows[self.index :: self.count])
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        """Each value's sum over all processes; a meeting: every process must come, with as many values."""
+        return list(values)
+
+    def add_gradients(self, parameters: Sequence[Any]) -> None:
+        """Replace every parameter's gradient by the sum over all processes; no gradient counts as zero. A meeting."""
+
+    def tell(self, value: T) -> T:
+        """What the first process says, of plain values; the others' values do not matter. A meeting."""
+        return value
