@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -17,13 +17,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from inference.generator import Generator, build_generator
+from inference.generator import DAY0, Generator, TwinReply, build_generator
 from twin.console import echo_json, is_interactive
 from twin.conversations import latest_session
 from twin.errors import AdapterError, TwinError
 from twin.marks import who
 from twin.messages import Conversation, Message, Peer, Speaker, Turn
-from twin.settings import load_settings
+from twin.settings import Settings, load_settings
 from twin.store import Store
 
 _BATCH = 16
@@ -31,7 +31,8 @@ _BATCH = 16
 
 @click.command()
 @click.option("--as", "name", metavar="NAME", help="Be the person of this dialog: a name, @username or id.")
-def chat(name: str | None) -> None:
+@click.option("--day0", is_flag=True, help="No model: what you answered in the most similar moment of the past.")
+def chat(name: str | None, day0: bool) -> None:
     """Talk to your twin in the terminal; an empty line or Ctrl-D ends it, /reset starts afresh."""
     settings = load_settings()
     blank = Conversation(())
@@ -41,13 +42,19 @@ def chat(name: str | None) -> None:
         blank = Conversation((), Peer(dialog.name, dialog.relation), dialog.chat_id)
     console = Console()
     with console.status("Loading your twin"):
-        generator = build_generator(settings)
+        generator = _past_replies(settings) if day0 else build_generator(settings)
     try:
         _refuse_to_pretend(generator)
         _greet(console, generator, blank)
         _converse(console, generator, blank, timedelta(minutes=settings.dataset.session_gap_minutes))
     finally:
         generator.close()
+
+
+def _past_replies(settings: Settings) -> Generator:
+    from inference.day0 import Day0Generator
+
+    return Day0Generator.open(settings)
 
 
 def _refuse_to_pretend(generator: Generator) -> None:
@@ -64,6 +71,8 @@ def _greet(console: Console, generator: Generator, blank: Conversation) -> None:
     if generator.refused is not None:
         console.print(f"[yellow]{escape(generator.refused)}[/yellow]", highlight=False)
     what = f"adapter {generator.adapter}" if generator.adapter else "the bare base model: run `twin train` first"
+    if generator.adapter == DAY0:
+        what = "your own past, word for word: what you said in the most similar moment"
     console.print(f"[dim]Answers come from {what}. /reset starts afresh, an empty line ends.[/dim]")
     if blank.chat_id:
         spec = generator.prompt
@@ -103,8 +112,9 @@ def _message(blank: Conversation, text: str, *, is_owner: bool) -> Message:
 @click.command()
 @click.option("--adapter", "version", help="Answer with this version instead of the one that serves.")
 @click.option("--base", "bare", is_flag=True, help="Answer with the bare base model.")
+@click.option("--day0", is_flag=True, help="No model: what you answered in the most similar moment of the past.")
 @click.option("--seed", type=int, help="Make sampling repeatable.")
-def reply(version: str | None, bare: bool, seed: int | None) -> None:
+def reply(version: str | None, bare: bool, day0: bool, seed: int | None) -> None:
     """Answer contexts given as JSON lines on stdin.
 
     A line holds {"messages": [{"role": "user" | "assistant", "content": TEXT}, ...]}, in which "assistant" is
@@ -114,7 +124,12 @@ def reply(version: str | None, bare: bool, seed: int | None) -> None:
     {"bubbles": [...], "adapter": VERSION}.
     """
     settings = load_settings()
+    if (bare, version is not None, day0).count(True) > 1:
+        raise click.UsageError("Choose one of --adapter, --base and --day0.")
     lines = list(_contexts(sys.stdin))
+    if day0:
+        _answer(lines, _past_replies(settings).replies)
+        return
     from inference.local import LocalGenerator
 
     generator = LocalGenerator.open(settings)
@@ -125,12 +140,16 @@ def reply(version: str | None, bare: bool, seed: int | None) -> None:
             _refuse_to_pretend(generator)
         if seed is not None:
             generator.seed(seed)
-        for start in range(0, len(lines), _BATCH):
-            for answer in generator.generate(lines[start : start + _BATCH]):
-                echo_json({"bubbles": list(answer.bubbles), "adapter": answer.adapter})
-            sys.stdout.flush()
+        _answer(lines, generator.generate)
     finally:
         generator.close()
+
+
+def _answer(asked: list[Conversation], answers: Callable[[list[Conversation]], list[TwinReply]]) -> None:
+    for start in range(0, len(asked), _BATCH):
+        for answer in answers(asked[start : start + _BATCH]):
+            echo_json({"bubbles": list(answer.bubbles), "adapter": answer.adapter})
+        sys.stdout.flush()
 
 
 def _contexts(lines: Iterable[str]) -> Iterator[Conversation]:

@@ -13,6 +13,9 @@ from twin.messages import Conversation
 from twin.prompt import PromptSpec
 from twin.settings import Settings
 
+DAY0 = "day0"
+"""The "version" of replies that are taken from the owner's past: see inference/day0.py."""
+
 
 @dataclass(frozen=True, slots=True)
 class TwinReply:
@@ -20,7 +23,7 @@ class TwinReply:
 
     Attributes:
         bubbles: messages to send, in order; empty when the model had nothing to say.
-        adapter: version that wrote it, None for the bare base model.
+        adapter: version that wrote it, None for the bare base model, DAY0 for the owner themselves in the past.
     """
 
     bubbles: tuple[str, ...]
