@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples" / "arithmetic"))
 
-from problems import answer, column_addition, pairs, places, product_in, question  # noqa: E402
+from problems import answer, column_addition, pairs, places, product_in, question
 
 _numbers = st.integers(2, 9999)
 
