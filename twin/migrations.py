@@ -342,3 +342,14 @@ def m015_derived_kept(db: Database) -> None:
             for row in rows
         )
         db.execute(f"create trigger derived_kept_{event} after {event} on messages begin{gone} end")
+
+
+@migrations()
+def m016_evaluations(db: Database) -> None:
+    """What was measured of each adapter, so that it can be shown later: numbers as JSON, never message text."""
+    db.table("evaluations").create(
+        {"id": int, "version": str, "at": float, "kind": str, "numbers": str},
+        pk="id",
+        not_null={"version", "at", "kind", "numbers"},
+    )
+    db.table("evaluations").create_index(["version", "at"])
