@@ -38,7 +38,7 @@ def tables(db: Database) -> list[str]:
 
 
 def in_order(db: Database) -> list[str]:
-    """Every table after those that it refers to."""
+    """Every table after those that it refers to; what was worked out from others, and goes when they change, last."""
     waiting, done = tables(db), list[str]()
     while waiting:
         ready = [
@@ -47,7 +47,7 @@ def in_order(db: Database) -> list[str]:
         assert ready, "tables that refer to one another"
         done += ready
         waiting = [name for name in waiting if name not in ready]
-    return done
+    return sorted(done, key=lambda name: name.startswith("derived_"))
 
 
 def invented(db: Database, table: str) -> Iterator[dict[str, Any]]:
