@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear8bitLt
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
@@ -29,6 +31,7 @@ from twin.sections import EMBEDDED_MODEL
 from twin.settings import Settings
 
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft 0.21 asks for it
+logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # int8 tells every call of its cast
 transformers_logging.set_verbosity_error()
 transformers_logging.disable_progress_bar()
 
@@ -68,9 +71,10 @@ class LoadedBase:
     """A base model in memory, in evaluation mode.
 
     Attributes:
-        model: the causal LM, frozen; linear layers in NF4 unless quantization is "none".
+        model: the causal LM, frozen; linear layers in NF4 or int8 unless quantization is "none".
         identity: what adapters trained on it must name.
         parameters: how many weights it has.
+        folder: where it lies, unquantized.
     """
 
     model: Any
@@ -78,6 +82,7 @@ class LoadedBase:
     identity: BaseIdentity
     device: torch.device
     parameters: int
+    folder: Path
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -107,7 +112,7 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
             dtype=dtype,
             local_files_only=True,
             device_map={"": device},
-            quantization_config=_nf4(dtype) if settings.base.quantization == "nf4" else None,
+            quantization_config=_quantization(settings.base.quantization, dtype),
         )
         tokenizer = BaseTokenizer(folder)
         identity = BaseIdentity(settings.base.model, fingerprint(folder), settings.base.quantization)
@@ -124,11 +129,15 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
     _keep_weights_as_trained(model)
     model.requires_grad_(False)
     model.eval()
-    return LoadedBase(model, tokenizer, identity, device, parameters)
+    return LoadedBase(model, tokenizer, identity, device, parameters, folder)
 
 
-def _nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
-    """NF4 with double quantization, as in the QLoRA paper (Dettmers et al. 2023)."""
+def _quantization(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+    """NF4 with double quantization (QLoRA, Dettmers et al. 2023), or LLM.int8 (Dettmers et al. 2022)."""
+    if kind == "none":
+        return None
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -147,6 +156,13 @@ def _keep_weights_as_trained(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+        if isinstance(module, Linear8bitLt):
+            module.init_8bit_state()
+            module.init_8bit_state = _done_already
+
+
+def _done_already() -> None:
+    """Once is enough: whenever peft 0.21 reads an int8 weight on a CPU, the next time would take its scales away."""
 
 
 def locate(settings: Settings, *, offline: bool = False) -> Path:

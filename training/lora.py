@@ -1,30 +1,111 @@
 """The trainable part: low-rank adapters over every linear layer of a frozen base model.
 
 Knows nothing of optimisers or of data.
+
+Every kind ends as a plain PEFT folder over the untouched base model. PiSSA (Meng et al. 2024) starts the adapter from a
+weight's strongest directions, which it takes out of the base; here they stand in the adapter a second time instead,
+subtracted and frozen (rank doubled, as peft converts one when saving), so that the base stays as it is, at any
+quantization. LoftQ (Li et al. 2023) starts from the strongest directions of what 4 bits lost.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
+from peft.utils.integrations import dequantize_module_weight
+from torch.nn.functional import pad
+from transformers import AutoModelForCausalLM
 
 from inference.base_model import LoadedBase
 from twin.sections import Train
 
 _CHECKPOINTING_FROM = 1e9
+_ADAPTER = "default"
+_POWER_ITERATIONS = 4  # of the randomised SVD (Halko et al. 2011)
 
 
 def add_lora(base: LoadedBase, how: Train) -> PeftModel:
-    """LoRA on every linear layer but the head; no `modules_to_save`, so adapters stay small and swappable."""
+    """LoRA on every linear layer but the head; no `modules_to_save`, so adapters stay small and swappable.
+
+    Raises:
+        ValueError: LoftQ is asked for over a base model that is not in 4 bits (the settings refuse it before).
+    """
     if base.parameters > _CHECKPOINTING_FROM:
         base.model.activation_checkpointing_enable({"use_reentrant": False})
-    return get_peft_model(
-        base.model,
-        LoraConfig(
-            r=how.rank,
-            lora_alpha=how.alpha,
-            lora_dropout=how.dropout,
-            target_modules="all-linear",
-            bias="none",
-            task_type="CAUSAL_LM",
-        ),
+    lora = get_peft_model(base.model, _config(how))
+    if how.init == "pissa":
+        _start_from_strongest(lora, how.rank)
+    elif how.init == "loftq":
+        _start_from_lost(lora, base)
+    return lora
+
+
+def told(how: Train) -> dict[str, Any]:
+    """What a manifest says of the adapter."""
+    return {"rank": how.rank, "alpha": how.alpha, "dropout": how.dropout, "kind": how.lora, "init": how.init}
+
+
+def _config(how: Train) -> LoraConfig:
+    """With PiSSA's doubled rank, alpha grows so that the factor before the matrices stays what the settings mean."""
+    halves = 2 if how.init == "pissa" else 1
+    return LoraConfig(
+        r=how.rank * halves,
+        lora_alpha=how.alpha * (math.sqrt(halves) if how.lora == "rslora" else halves),
+        lora_dropout=how.dropout,
+        target_modules="all-linear",
+        bias="none",
+        task_type="CAUSAL_LM",
+        use_rslora=how.lora == "rslora",
+        use_dora=how.lora == "dora",
     )
+
+
+@torch.no_grad()
+def _start_from_strongest(lora: PeftModel, rank: int) -> None:
+    """First half of the rank: a weight's strongest directions, to be trained; second half: minus the same, frozen."""
+    for _, layer in _layers(lora):
+        a, b = _factors(dequantize_module_weight(layer.get_base_layer()), rank, layer.scaling[_ADAPTER])
+        _set(layer, torch.cat([a, a]), torch.cat([b, -b], dim=1))
+        learns = torch.arange(2 * rank, device=a.device) < rank
+        layer.lora_A[_ADAPTER].weight.register_hook(lambda gradient, learns=learns: gradient * learns[:, None])
+        layer.lora_B[_ADAPTER].weight.register_hook(lambda gradient, learns=learns: gradient * learns)
+
+
+@torch.no_grad()
+def _start_from_lost(lora: PeftModel, base: LoadedBase) -> None:
+    """What quantization lost, as far as the rank reaches; peft's own routine needs a GPU and forgets the scaling."""
+    if base.identity.quantization != "nf4":
+        raise ValueError("LoftQ corrects 4-bit weights")
+    whole = AutoModelForCausalLM.from_pretrained(base.folder, dtype="auto", local_files_only=True)
+    for name, layer in _layers(lora):
+        kept = dequantize_module_weight(layer.get_base_layer())
+        lost = whole.get_submodule(name).weight.to(kept.device, torch.float32) - kept.float()
+        _set(layer, *_factors(lost, layer.r[_ADAPTER], layer.scaling[_ADAPTER]))
+
+
+def _layers(lora: PeftModel) -> Iterator[tuple[str, Any]]:
+    """(name in the base model, LoRA layer) of every adapted layer."""
+    for name, module in lora.base_model.model.named_modules():
+        if isinstance(module, LoraLayer):
+            yield name, module
+
+
+def _factors(weight: torch.Tensor, rank: int, scaling: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """A (rank, in) and B (out, rank), fp32, with scaling * B @ A the best approximation of a weight (out, in).
+
+    A weight of a lower rank fills the first rows and columns.
+    """
+    found = min(rank, *weight.shape)
+    left, values, right = torch.svd_lowrank(weight.detach().float(), found, niter=_POWER_ITERATIONS)
+    root = (values / scaling).sqrt()
+    return pad(root[:, None] * right.T, (0, 0, 0, rank - found)), pad(left * root, (0, rank - found))
+
+
+def _set(layer: Any, a: torch.Tensor, b: torch.Tensor) -> None:
+    layer.lora_A[_ADAPTER].weight.copy_(a)
+    layer.lora_B[_ADAPTER].weight.copy_(b)

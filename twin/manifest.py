@@ -25,7 +25,7 @@ class BaseIdentity:
     Attributes:
         model: the setting that named it.
         fingerprint: of its weights' headers and its configuration.
-        quantization: "nf4" or "none".
+        quantization: "nf4", "int8" or "none".
     """
 
     model: str

@@ -51,7 +51,7 @@ class Base(Section):
     """The model that is fine-tuned."""
 
     model: str = Field(EMBEDDED_MODEL, description="the embedded model, a folder, or a Hugging Face id")
-    quantization: Literal["nf4", "none"] = Field("nf4", description="how the frozen weights are held")
+    quantization: Literal["nf4", "int8", "none"] = Field("nf4", description="how the frozen weights are held")
     template: Literal["plain", "chatml"] = Field("plain", description="how turns are written for the model")
     system: str = Field("", description="text before every conversation")
 
@@ -103,12 +103,18 @@ class Train(Section):
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
     dropout: float = Field(0.05, ge=0, lt=1)
+    lora: Literal["lora", "rslora", "dora"] = Field("lora", description="plain, rank-stabilised, or with magnitudes")
+    init: Literal["default", "pissa", "loftq"] = Field(
+        "default", description="start from nothing, a weight's strongest directions, or what nf4 lost of it"
+    )
     learning_rate: float | None = Field(None, gt=0, description="default: 5e-4 below 1 billion parameters, else 2e-4")
     epochs: int | None = Field(None, ge=1, description="default: 3 below 1,000 owner turns, 2 below 10,000, else 1")
     batch_tokens: int = Field(1024, ge=64, description="tokens of conversation per optimiser step")
     warmup: float = Field(0.03, ge=0, lt=1, description="share of the run with a rising learning rate")
     max_grad_norm: float = Field(1.0, gt=0)
     evaluations: int = Field(4, ge=1, description="held-out measurements during a run")
+    patience: int = Field(4, ge=1, description="so many measurements on end that are not the best end a run early")
+    checkpoint_minutes: float = Field(5, gt=0, description="how often a run writes down where it could go on")
     max_seconds: float | None = Field(None, gt=0, description="stop in time for the run to end within this")
     seed: int = 0
 
@@ -117,9 +123,16 @@ class Reply(Section):
     """How the twin samples."""
 
     temperature: float = Field(0.8, ge=0, description="0 is greedy")
-    top_p: float = Field(0.95, gt=0, le=1)
+    top_p: float = Field(0.95, gt=0, le=1, description="draw from the likeliest tokens that make up so much")
+    min_p: float = Field(0.0, ge=0, le=1, description="never draw one less likely than this share of the likeliest")
+    top_k: int = Field(0, ge=0, description="never draw from more than so many; 0: any number")
     max_tokens: int = Field(120, ge=1)
-    repetition_penalty: float = Field(1.0, ge=1)
+    repetition_penalty: float = Field(1.0, ge=1, description="above 1, tokens that the reply holds already count less")
+    no_repeat_ngram: int = Field(0, ge=0, description="never say so many tokens in a row twice in a reply; 0: may be")
+    candidates: int = Field(1, ge=1, le=64, description="write so many replies and send the one that fits best")
+    rerank_weight: float = Field(
+        0.5, ge=0, description="of candidates, how much it counts against one that would fit anywhere"
+    )
 
 
 class Ingest(Section):

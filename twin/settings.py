@@ -85,6 +85,12 @@ class Settings(BaseSettings):
             raise ValueError("reply.max_tokens must leave half of dataset.context_tokens to the conversation")
         return self
 
+    @model_validator(mode="after")
+    def _something_to_correct(self) -> Settings:
+        if self.train.init == "loftq" and self.base.quantization != "nf4":
+            raise ValueError('train.init = "loftq" corrects what base.quantization = "nf4" loses')
+        return self
+
     @field_validator("home", mode="before")
     @classmethod
     def _same_home_everywhere(cls, value: Any) -> Path:
@@ -124,6 +130,11 @@ class Settings(BaseSettings):
     def datasets(self) -> Path:
         """Dataset snapshots, one folder a fingerprint."""
         return self.home / "datasets"
+
+    @property
+    def runs(self) -> Path:
+        """Checkpoints of trainings that are not over, and curves of those that failed."""
+        return self.home / "runs"
 
     @property
     def cache(self) -> Path:
