@@ -23,6 +23,7 @@ from bot.engine import Engine
 from bot.handlers import Conversations, log_failure
 from bot.history import History
 from bot.inbox import Inbox, InboxRequest, read
+from bot.notices import Notices
 from bot.order import AT_ONCE, PerChat
 from bot.pacing import Rhythm
 from bot.polling import connect, poll
@@ -101,6 +102,7 @@ class Daemon:
         self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
         registry = Registry(settings.adapters, store.db)
         self._retraining = Retraining(self._app.bot, store.db, rhythm, clock)
+        self._notices = Notices(self._app.bot, store.db, access.owner, rhythm)
         self._commands = Commands(
             settings, access, self._history, self._engine, JobQueue(store.db), registry, rhythm, clock
         )
@@ -121,13 +123,15 @@ class Daemon:
         self._retraining.resume()
         loading = asyncio.create_task(self._engine.load())
         polling = asyncio.create_task(poll(self._app.bot, self._app.update_queue.put, self._rhythm))
+        telling = asyncio.create_task(self._notices.run())
+        tasks = (loading, polling, telling)
         try:
             await self._commands.show_menus(self._app.bot)
-            await asyncio.gather(loading, polling)
+            await asyncio.gather(*tasks)
         finally:
-            for task in (polling, loading):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(polling, loading, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> bool:
         """Finish the replies under way if that is soon, leave the others to the inbox, free the model."""

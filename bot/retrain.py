@@ -1,4 +1,4 @@
-"""/retrain: put a training into the queue and let one message follow it to its end, across restarts.
+"""/retrain [force]: put a training into the queue and let one message follow it to its end, across restarts.
 
 Knows nothing of how training is done; it sees the job's row.
 """
@@ -39,11 +39,19 @@ class Retraining:
         self._following: dict[int, asyncio.Task[None]] = {}
 
     async def command(self, update: Update, context: Any) -> None:
-        """Queue a training, or tell that one is open; one message follows it from then on."""
+        """Queue a training, or tell that one is open; one message follows it from then on.
+
+        With the word "force", what is trained will serve whatever the gate says, also of a training that is open.
+        """
         message = update.message
         assert message is not None and message.from_user is not None
+        words = [word.lower() for word in context.args or []]
+        if words not in ([], ["force"]):
+            await deliver(lambda: message.reply_text(wording.RETRAIN_USAGE), self._rhythm)
+            return
+        is_forced = bool(words)
         try:
-            job = self._queue.enqueue(RETRAIN, f"telegram:{message.from_user.id}", self._clock())
+            job = self._queue.enqueue(RETRAIN, f"telegram:{message.from_user.id}", self._clock(), force=is_forced)
             text = wording.course(job)
         except JobError:
             open_job = self._queue.open_job(RETRAIN)
@@ -51,6 +59,10 @@ class Retraining:
                 await self.command(update, context)
                 return
             job, text = open_job, wording.open_already(open_job)
+            if is_forced:
+                self._queue.force(job.id)
+        if is_forced:
+            text = f"{text} {wording.FORCED}"
         chat_id = message.chat_id
         answer = await deliver(lambda: self._bot.send_message(chat_id, text), self._rhythm)
         if job.id not in self._following:
@@ -90,7 +102,9 @@ class Retraining:
                 await asyncio.sleep(self._rhythm.watch)
         except (JobError, TelegramError) as error:
             _log.warning("Job %d is no longer followed in Telegram (%s)", job_id, type(error).__name__)
-        self._db.execute("delete from bot_watches where job_id = ?", [job_id])
+        with self._db.atomic():
+            self._db.execute("insert or ignore into bot_told (job_id) values (?)", [job_id])
+            self._db.execute("delete from bot_watches where job_id = ?", [job_id])
 
     async def _edit(self, chat_id: int, message_id: int, text: str, *, is_last: bool) -> None:
         """Change the message; if it is gone, the end of the training is told in a new one."""

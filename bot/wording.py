@@ -18,6 +18,10 @@ COMMANDS = {
     "reset": "start a fresh conversation",
 }
 OWNER_COMMANDS = COMMANDS | {"retrain": "train on what is new, and follow it here"}
+RETRAIN_USAGE = (
+    "/retrain trains on what is new, and lets it serve if it is better; /retrain force lets it serve in any case."
+)
+FORCED = "Whatever it comes to, it will serve: you forced it."
 RESET = "Fresh start: I no longer look at what was said before."
 
 

@@ -176,6 +176,48 @@ def test_the_end_is_told_anew_when_the_message_that_followed_is_gone(tmp_path: P
     asyncio.run(scene())
 
 
+def test_a_forced_retraining_says_so_and_an_open_one_can_be_forced_later(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with _scene(tmp_path) as api:
+            assert "it will serve" not in await _ask(api, OWNER, "/retrain")
+            with Store.open(tmp_path / "twin.db") as store:
+                queue = JobQueue(store.db)
+                assert queue.latest()[0].options == {}
+                assert "it will serve: you forced it" in await _ask(api, OWNER, "/retrain force")
+                assert queue.latest()[0].options == {"force": True}
+                queue.finish(queue.latest()[0].id, time.time(), result={"version": "v1", "promoted": True})
+                await api.until(lambda: not list(store.db.execute("select * from bot_watches")))
+                assert "it will serve" in await _ask(api, OWNER, "/retrain Force")
+                assert queue.latest()[0].options == {"force": True}
+            assert "lets it serve if it is better" in await _ask(api, OWNER, "/retrain now please")
+
+    asyncio.run(scene())
+
+
+def test_the_end_of_a_training_that_nobody_followed_is_told_to_the_owner_once(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "twin.db") as store:
+        queue = JobQueue(store.db)
+        old = queue.enqueue(RETRAIN, "schedule", time.time())
+        queue.finish(old.id, time.time(), result={"version": "v1", "promoted": True})
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            settings = bot_settings(tmp_path, api)
+            async with running_bot(api, settings, Parrot):
+                await _ask(api, OWNER, "hi")
+                with Store.open(settings.database) as store:
+                    queue = JobQueue(store.db)
+                    job = queue.enqueue(RETRAIN, "schedule", time.time())
+                    result = {"version": "v2", "promoted": False, "reason": "it copies more than the one that serves"}
+                    queue.finish(job.id, time.time(), result=result)
+                await api.until(lambda: "v2 does not serve: it copies more" in api.texts(OWNER)[-1])
+            async with running_bot(api, settings, Parrot):
+                await _ask(api, OWNER, "hi")
+            assert len([text for text in api.texts(OWNER) if "training is done" in text]) == 1
+
+    asyncio.run(scene())
+
+
 def test_a_training_that_the_schedule_queued_is_followed_too(tmp_path: Path) -> None:
     with Store.open(tmp_path / "twin.db") as store:
         job = JobQueue(store.db).enqueue(RETRAIN, "schedule", time.time())
@@ -192,7 +234,7 @@ def test_a_training_that_the_schedule_queued_is_followed_too(tmp_path: Path) -> 
 
 
 def _job(**changes: Any) -> Job:
-    job = Job(1, RETRAIN, "running", "telegram:1", 0, 0, 0, None, "w", 1, {}, {}, None)
+    job = Job(1, RETRAIN, "running", "telegram:1", 0, 0, 0, None, "w", 1, {}, {}, None, {})
     return replace(job, **changes)
 
 

@@ -29,6 +29,7 @@ class Job:
     """One row of the queue; times are UTC epoch seconds.
 
     Attributes:
+        options: how it is to be done; {"force": True}: whatever was trained is to serve.
         progress: what the child last reported: {"step", "steps", "loss", "tokens_per_second", "seconds_left"}.
         result: what it came to when done; `error` is one sentence when it failed.
     """
@@ -46,6 +47,7 @@ class Job:
     progress: dict[str, Any]
     result: dict[str, Any]
     error: str | None
+    options: dict[str, Any]
 
     @property
     def is_open(self) -> bool:
@@ -62,16 +64,20 @@ class JobQueue:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def enqueue(self, kind: str, requested_by: str, now: float) -> Job:
+    def enqueue(self, kind: str, requested_by: str, now: float, *, force: bool = False) -> Job:
         """Add a job.
+
+        Args:
+            force: what it makes is to serve, whatever the gate says.
 
         Raises:
             JobError: one of this kind is open already.
         """
         try:
             rows = self._write(
-                "insert into jobs (kind, state, requested_by, created_at) values (?, 'queued', ?, ?) returning *",
-                [kind, requested_by, now],
+                "insert into jobs (kind, state, requested_by, created_at, options)"
+                " values (?, 'queued', ?, ?, ?) returning *",
+                [kind, requested_by, now, json.dumps({"force": True} if force else {})],
             )
         except sqlite3.IntegrityError as error:
             raise JobError(f"A {kind} job is open already", "wait for it; `twin jobs` shows how far it is") from error
@@ -140,6 +146,13 @@ class JobQueue:
             [stale],
         )
 
+    def force(self, job_id: int) -> None:
+        """Let what an open job makes serve, whatever the gate says."""
+        self._db.execute(
+            "update jobs set options = json_set(options, '$.force', json('true')) where id = ? and finished_at is null",
+            [job_id],
+        )
+
     def get(self, job_id: int) -> Job:
         """One job.
 
@@ -185,4 +198,5 @@ def _job(row: dict[str, Any]) -> Job:
     row = dict(row)
     row["progress"] = json.loads(row["progress"] or "{}")
     row["result"] = json.loads(row["result"] or "{}")
+    row["options"] = json.loads(row["options"])
     return Job(**row)

@@ -353,3 +353,11 @@ def m016_evaluations(db: Database) -> None:
         not_null={"version", "at", "kind", "numbers"},
     )
     db.table("evaluations").create_index(["version", "at"])
+
+
+@migrations()
+def m017_job_options(db: Database) -> None:
+    """How a job is to be done, as JSON: a training that is to serve whatever the gate says; and which ends of trainings
+    nobody followed were told to the owner."""
+    db.table("jobs").add_column("options", str, not_null_default="{}")
+    db.table("bot_told").create({"job_id": int}, pk="job_id")
