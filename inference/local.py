@@ -5,17 +5,21 @@ Knows nothing of chats or users; a conversation comes in, bubbles go out.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError
-from transformers import StoppingCriteria, StoppingCriteriaList
 
-from inference.base_model import BaseTokenizer, LoadedBase, load_base
+from inference.base_model import LoadedBase, load_base
+from inference.decoding import Decoder, Request, Written
 from inference.generator import TwinReply
+from inference.reranking import fitting_best
 from twin.errors import AdapterError
 from twin.language import of_owner
 from twin.messages import Conversation
@@ -25,8 +29,8 @@ from twin.sections import Reply
 from twin.settings import Settings
 from twin.store import Store
 
-_BATCH = 8
 _ATTEMPTS = 3
+_SEEDS = 2**63 - 1
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +51,9 @@ class LocalGenerator:
         self._adapter: str | None = None
         self._refused: dict[str, str] = {}
         self._store: Store | None = None
+        self._random = torch.Generator()
+        self._random.seed()
+        self._decoder = self._new_decoder()
 
     @classmethod
     def open(cls, settings: Settings) -> LocalGenerator:
@@ -110,61 +117,84 @@ class LocalGenerator:
 
     def seed(self, seed: int) -> None:
         """Make sampling repeatable from here on."""
-        torch.manual_seed(seed)
+        self._random.manual_seed(seed)
 
     def reply(self, conversation: Conversation) -> TwinReply:
         """See Generator."""
         return self.replies([conversation])[0]
 
     def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
-        """See Generator. Contexts of similar length share a batch; an empty answer is tried again."""
+        """See Generator."""
         self.refresh()
-        return self.generate(conversations)
+        return self.answer(conversations)
 
     def generate(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
         """As `replies`, with what serves now."""
-        room = min(self._sampling.max_tokens, self._spec.context_tokens // 2)
-        prompts = [encode_prompt(self._spec, self._base.tokenizer, asked, room) for asked in conversations]
+        return self.answer(conversations)
+
+    def answer(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Reply | None = None,
+        seed: int | None = None,
+        on_progress: Callable[[float], None] = lambda _: None,
+    ) -> list[TwinReply]:
+        """Answer conversations with what serves now; an empty answer is tried again.
+
+        Args:
+            sampling: instead of the settings'.
+            seed: with the same one, a conversation at the same place gets the same answer. Default: another each time.
+            on_progress: told the share of replies that are written, in [0, 1].
+        """
+        how = sampling or self._sampling
+        first = int(torch.randint(_SEEDS, (), generator=self._random)) if seed is None else seed
+        room = min(how.max_tokens, self._spec.context_tokens // 2)
+        prompts = [tuple(encode_prompt(self._spec, self._base.tokenizer, asked, room)) for asked in conversations]
         answers: list[tuple[str, ...]] = [()] * len(prompts)
-        for _ in range(1 if self._sampling.temperature == 0 else _ATTEMPTS):
-            open_ = sorted((i for i, found in enumerate(answers) if not found), key=lambda i: len(prompts[i]))
-            for start in range(0, len(open_), _BATCH):
-                part = open_[start : start + _BATCH]
-                for place, text in zip(part, self._complete([prompts[i] for i in part]), strict=True):
-                    answers[place] = read_reply(self._spec, text)
+        for attempt in range(1 if how.temperature == 0 else _ATTEMPTS):
+            open_ = [place for place, found in enumerate(answers) if not found]
+            requests = [
+                Request(prompts[place], how, _seed(first, attempt, place, candidate))
+                for place in open_
+                for candidate in range(how.candidates if how.temperature else 1)
+            ]
+            written = self._write(requests, on_progress if not attempt else lambda _: None)
+            each = len(requests) // len(open_) if open_ else 0
+            for number, place in enumerate(open_):
+                answers[place] = self._best(written[number * each : (number + 1) * each], how, conversations[place])
         return [TwinReply(bubbles, self._adapter) for bubbles in answers]
 
     def close(self) -> None:
         """See Generator."""
-        self._model = self._base.model = None
+        self._model = self._base.model = self._decoder = None
         if self._store is not None:
             self._store.close()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    @torch.inference_mode()
-    def _complete(self, prompts: list[list[int]]) -> list[str]:
-        tokenizer, device = self._base.tokenizer, self._base.device
-        width = max(map(len, prompts))
-        ids = torch.tensor([[tokenizer.pad] * (width - len(p)) + p for p in prompts], device=device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
-        how = self._sampling
-        sampled = (
-            {"do_sample": True, "temperature": how.temperature, "top_p": how.top_p, "top_k": 0}
-            if how.temperature > 0
-            else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        )
-        out = self._model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=how.max_tokens,
-            repetition_penalty=how.repetition_penalty,
-            eos_token_id=tokenizer.eos,
-            pad_token_id=tokenizer.pad,
-            stopping_criteria=StoppingCriteriaList([_EndOfTurn(self._spec, tokenizer, width)]),
-            **sampled,
-        )
-        return [tokenizer.decode(row) for row in out[:, width:].tolist()]
+    def _write(self, requests: Sequence[Request], on_progress: Callable[[float], None]) -> list[Written]:
+        done = 0
+
+        def count(_: int) -> None:
+            nonlocal done
+            done += 1
+            on_progress(done / len(requests))
+
+        written: list[Written] = self._decoder.run(requests, on_reply=count)
+        return written
+
+    def _best(self, written: Sequence[Written], how: Reply, conversation: Conversation) -> tuple[str, ...]:
+        """The bubbles of the one that fits this conversation best; none when all are empty."""
+        said = [reply for reply in written if read_reply(self._spec, reply.text)]
+        if len(said) > 1:
+            nothing = replace(conversation, turns=(), at=None, previous_at=None)
+            opening = encode_prompt(self._spec, self._base.tokenizer, nothing, how.max_tokens)
+            said = [fitting_best(self._model, opening, said, how.rerank_weight)]
+        return read_reply(self._spec, said[0].text) if said else ()
+
+    def _new_decoder(self) -> Any:
+        """One that has read nothing with other weights."""
+        return Decoder(self._model, self._base.tokenizer, partial(reply_is_complete, self._spec))
 
     def _swap(self, version: str) -> None:
         manifest = self._registry.verify(version, self._base.identity)
@@ -186,6 +216,7 @@ class LocalGenerator:
         self._drop_adapters(keep=version)
         self._model.eval()
         self._spec, self._adapter = manifest.prompt, version
+        self._decoder = self._new_decoder()
 
     def _drop_adapters(self, keep: str | None) -> None:
         if not isinstance(self._model, PeftModel):
@@ -193,22 +224,13 @@ class LocalGenerator:
         if keep is None:
             self._model = self._model.unload()
             self._spec, self._adapter = self._bare, None
+            self._decoder = self._new_decoder()
             return
         self._model.set_adapter(keep)
         for name in [name for name in self._model.peft_config if name != keep]:
             self._model.delete_adapter(name)
 
 
-class _EndOfTurn(StoppingCriteria):  # type: ignore[misc]
-    """Stops a sequence when its text has reached the end of the owner's turn."""
-
-    def __init__(self, spec: PromptSpec, tokenizer: BaseTokenizer, prompt_width: int) -> None:
-        self._spec = spec
-        self._tokenizer = tokenizer
-        self._start = prompt_width
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
-        done = [
-            reply_is_complete(self._spec, self._tokenizer.decode(row)) for row in input_ids[:, self._start :].tolist()
-        ]
-        return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
+def _seed(*numbers: int) -> int:
+    """A seed of its own for every attempt, place and candidate of one run."""
+    return int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8]) >> 1
