@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from training.cuts import SPLITS, Split
 from training.fidelity.material import Context, Material, Reply, bubbles_of
@@ -21,19 +21,23 @@ FULL, QUICK = 400, 100
 _Any = TypeVar("_Any")
 
 
-def gather(snapshot: Snapshot, contexts: int = FULL) -> Material:
+def gather(snapshot: Snapshot, contexts: int = FULL, part: Literal["val", "test"] = "test") -> Material:
     """Read a snapshot.
 
     Args:
-        contexts: at most so many, spread evenly over the test part.
+        contexts: at most so many, spread evenly over the held-out part.
+        part: what is held out. With "val", on which settings are tuned so that the test part stays unseen, it stands
+            for the test part, and training for validation.
 
     Raises:
-        DatasetError: the test part has no reply of the owner to somebody.
+        DatasetError: the held-out part has no reply of the owner to somebody.
     """
     parts = {split: _numbered(snapshot, split) for split in SPLITS}
+    if part == "val":
+        parts |= {"test": parts["val"], "val": parts["train"]}
     asked = evenly(_contexts(parts["test"]), contexts)
     if not asked:
-        raise DatasetError("The test part has no reply of yours", "ingest newer dialogs, then retrain")
+        raise DatasetError(f"The {part} part has no reply of yours", "ingest newer dialogs, then retrain")
     owner = {split: _replies(parts[split], "owner") for split in SPLITS}
     partner = {split: _replies(parts[split], "other") for split in SPLITS}
     return Material(
