@@ -131,31 +131,6 @@ def test_a_stop_before_anything_was_learned_leaves_nothing(learn, home):
     assert not home.adapters.exists() or not list(home.adapters.iterdir())
 
 
-def test_a_loss_that_is_no_number_restarts_once_at_half_the_rate_then_fails(learn, monkeypatch):
-    rates = []
-    real = qlora.make_optimizer
-
-    def watched(parameters, rate, device):
-        rates.append(rate)
-        return real(parameters, rate, device)
-
-    monkeypatch.setattr(qlora, "make_optimizer", watched)
-    broken = {"left": 1}
-
-    def sometimes_nan(model, row, device):
-        loss = summed_loss(model, row, device)
-        if loss.requires_grad and broken["left"] > 0:
-            broken["left"] -= 1
-            return loss * float("nan")
-        return loss
-
-    monkeypatch.setattr(qlora, "summed_loss", sometimes_nan)
-    assert learn()[2].promoted and rates == [1e-2, 5e-3]
-    broken["left"] = 10**9
-    with pytest.raises(TrainingError, match="NaN twice"):
-        learn()
-
-
 def test_measuring_before_training_does_not_cost_the_gradients(home, tiny_base):
     """bitsandbytes repacks 4-bit weights at an evaluation-mode forward on some CPUs; gradients vanish then."""
     settings = home.model_copy(update={"base": Base(model=str(tiny_base()))})

@@ -36,17 +36,21 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.command()
 @click.option("--max-seconds", type=click.FloatRange(min=10), help="End within about this time, whatever is learned.")
+@click.option("--fresh", is_flag=True, help="Start anew, even if a training was broken off and could go on.")
 @click.option("--job", "job_id", type=int, hidden=True, help="Report to this row of the job queue.")
 @_JSON
-def train(max_seconds: float | None, job_id: int | None, as_json: bool) -> None:
-    """Fine-tune an adapter on your replies, publish it, and let it serve if it is better."""
+def train(max_seconds: float | None, fresh: bool, job_id: int | None, as_json: bool) -> None:
+    """Fine-tune an adapter on your replies, publish it, and let it serve if it is better.
+
+    A training that was broken off, by Ctrl-C or by a crash, goes on where it was.
+    """
     settings = load_settings()
     if max_seconds is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"max_seconds": max_seconds})})
     with Store.of(settings) as store:
         queue = JobQueue(store.db)
         try:
-            trained = _train(settings, store, queue, job_id, quiet=as_json)
+            trained = _train(settings, store, queue, job_id, fresh=fresh, quiet=as_json)
         except TwinError as error:
             if job_id is not None and not _STOP.is_set():
                 queue.finish(job_id, time.time(), error=str(error))
@@ -65,7 +69,9 @@ def train(max_seconds: float | None, job_id: int | None, as_json: bool) -> None:
 _STOP = threading.Event()
 
 
-def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None, *, quiet: bool) -> Trained:
+def _train(
+    settings: Settings, store: Store, queue: JobQueue, job_id: int | None, *, fresh: bool, quiet: bool
+) -> Trained:
     from training.dataset import build
 
     with progress() if not quiet and job_id is None else nullcontext(lambda _what, _share: None) as on_build:
@@ -74,7 +80,13 @@ def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None
         click.secho("Secrets are NOT taken out: privacy.scrub is false.", err=True, fg="red", bold=True)
     with _stoppable(_STOP), _live(quiet or job_id is not None) as (say, show):
         say("Importing torch, transformers and peft")
+        from training.identity import begun_with
         from training.run import train as run
+
+        if not fresh:
+            newest, snapshot = snapshot, begun_with(settings, snapshot, time.time())
+            if snapshot.fingerprint != newest.fingerprint:
+                say("Going on with the messages of the training that was broken off; newer ones are learned next time")
 
         def on_progress(progress: TrainProgress) -> None:
             show(progress)
@@ -89,7 +101,8 @@ def _train(settings: Settings, store: Store, queue: JobQueue, job_id: int | None
             say=say,
             on_progress=on_progress,
             stop=_STOP,
-            keep_interrupted=job_id is None,  # a job goes back into the queue and starts again
+            keep_interrupted=job_id is None,  # a job goes back into the queue and goes on
+            fresh=fresh,
         )
 
 
@@ -101,7 +114,7 @@ def _stoppable(stop: threading.Event) -> Iterator[None]:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         if number == signal.SIGINT:
-            click.echo("\nStopping after this step; Ctrl-C again ends it at once and keeps nothing.", err=True)
+            click.echo("\nStopping after this step; Ctrl-C again ends it at once.", err=True)
         stop.set()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -174,6 +187,8 @@ def _show_trained(trained: Trained) -> None:
     else:
         console.print(f"It does not serve: {trained.reason}.")
         console.print(f"`twin adapters promote {trained.manifest.version}` lets it serve all the same.")
+    if trained.interrupted:
+        console.print("`twin train` goes on where it was stopped, `twin train --fresh` starts anew.")
 
 
 @contextmanager

@@ -5,9 +5,46 @@ Knows nothing of who listens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import csv
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 
 from training.evaluate import HeldOut
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A step of a run, as its curve shows it.
+
+    Attributes:
+        step: from 1.
+        tokens: of conversation seen so far; seconds: of optimiser steps so far.
+        loss: of this step alone, in nats a token.
+        rate: the learning rate it was taken with.
+        gradient_norm: before clipping.
+        held_out: nats a token on held-out replies, if they were measured after this step.
+    """
+
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    rate: float
+    gradient_norm: float
+    held_out: float | None = None
+
+
+def write_curve(path: Path, curve: Sequence[Point]) -> None:
+    """A curve as a CSV file with a line of names; what was not measured stays empty.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(field.name for field in fields(Point))
+        table.writerows(astuple(point) for point in curve)
 
 
 @dataclass(frozen=True, slots=True)

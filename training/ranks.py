@@ -43,5 +43,5 @@ class Ranks:
         """Replace every parameter's gradient by the sum over all processes; no gradient counts as zero. A meeting."""
 
     def tell(self, value: T) -> T:
-        """What the first process says, of plain values; the others' values do not matter. A meeting."""
+        """What the first process says, anything that can be pickled; what the others pass is dropped. A meeting."""
         return value
