@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from training.fidelity import classifier
-from training.fidelity.bootstrap import NOTHING, RESAMPLES, Floats, measured, plain
+from training.fidelity.bootstrap import NOTHING, RESAMPLES, Floats, measured, plain, rounded
 from training.fidelity.masking import Mask
 from training.fidelity.material import Bubbles, Material, Measured, Reply
 
 PACK = 10
 FALSELY = 0.05
 LEAST = 4 * PACK
-_PACKS, _PACKS_RESAMPLED = 4000, 200
+_PACKS, _PACKS_RESAMPLED = 4000, 1000
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,14 @@ class Verifier:
     Attributes:
         threshold: the score, in log odds, above which a pack is accepted; NaN when void.
         owner: acceptance of what the owner really wrote to the same contexts: the ceiling.
-        partners: acceptance of the partners' held-out packs: what the threshold lets through in the later period.
+        partners: share of the partners' held-out packs that the threshold lets through in the later period; NaN when
+            nobody wrote ten.
         void: why there is no verifier.
     """
 
     threshold: float
     owner: Measured
-    partners: Measured
+    partners: float
     void: str | None
     mask: Mask
     seed: int
@@ -52,7 +53,7 @@ class Verifier:
 
     def as_dict(self) -> dict[str, Any]:
         """Rounded numbers."""
-        return {"owner": plain(self.owner), "partners": plain(self.partners), "void": self.void}
+        return {"owner": plain(self.owner), "partners": rounded(self.partners), "void": self.void}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def verifier(material: Material, mask: Mask, seed: int = 0) -> Verifier:
     elif not _packs([reply.dialog for reply in others], seed).size:
         void = f"no partner wrote {PACK} replies in the validation period"
     if void is not None:
-        return Verifier(math.nan, NOTHING, NOTHING, void, mask, seed, math.nan, None, None)
+        return Verifier(math.nan, NOTHING, math.nan, void, mask, seed, math.nan, None, None)
     texts = [classifier.text_of(reply.bubbles, mask) for reply in (*own, *others)]
     vectoriser, rows = classifier.vectors(texts)
     labels = np.repeat(np.array([1, 0]), [len(own), len(others)])
@@ -85,7 +86,7 @@ def verifier(material: Material, mask: Mask, seed: int = 0) -> Verifier:
     theirs = classifier.out_of_fold(rows, labels, folds)[len(own) :]
     threshold = float(np.quantile(theirs[_packs([reply.dialog for reply in others], seed)].mean(axis=1), 1 - FALSELY))
     model = classifier.fitted(rows, labels)
-    it = Verifier(threshold, NOTHING, NOTHING, None, mask, seed, float(theirs.min()), vectoriser, model)
+    it = Verifier(threshold, NOTHING, math.nan, None, mask, seed, float(theirs.min()), vectoriser, model)
     owner = acceptance(it, [context.true.bubbles for context in material.contexts]).share
     return Verifier(
         threshold, owner, _partners(it, material.partner_test), None, mask, seed, it.least, vectoriser, model
@@ -135,9 +136,8 @@ def _packs(dialogs: Sequence[int], seed: int) -> classifier.Ints:
     return np.stack([rng.choice(long[place], PACK, replace=False) for place in which])
 
 
-def _partners(judge: Verifier, replies: Sequence[Reply]) -> Measured:
+def _partners(judge: Verifier, replies: Sequence[Reply]) -> float:
     packs = _packs([reply.dialog for reply in replies], judge.seed)
     if not packs.size:
-        return NOTHING
-    passed = (_scores(judge, [reply.bubbles for reply in replies])[packs].mean(axis=1) > judge.threshold).astype(float)
-    return Measured(float(passed.mean()), math.nan, math.nan)
+        return math.nan
+    return float((_scores(judge, [reply.bubbles for reply in replies])[packs].mean(axis=1) > judge.threshold).mean())

@@ -49,3 +49,8 @@ def plain(it: Measured, digits: int = 4) -> dict[str, Any] | None:
     if not math.isfinite(it.value):
         return None
     return {"value": round(it.value, digits), "low": round(it.low, digits), "high": round(it.high, digits)}
+
+
+def rounded(value: float, digits: int = 4) -> float | None:
+    """A plain number for scripts; None for NaN."""
+    return round(value, digits) if math.isfinite(value) else None

@@ -20,6 +20,8 @@ from training.fidelity.masking import Mask
 from training.fidelity.material import Bubbles
 
 _C = 3.0
+_SIZES = (1, 4)
+_LEAST_TEXTS = 2
 FOLDS = 5
 
 Ints = NDArray[np.int64]
@@ -38,8 +40,25 @@ def vectors(texts: Sequence[str]) -> tuple[Any, Any]:
     """The fitted vectoriser, and the texts as a sparse matrix of (texts, n-grams)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True, min_df=2)
+    vectoriser = TfidfVectorizer(
+        analyzer="char", ngram_range=_SIZES, lowercase=False, sublinear_tf=True, min_df=_LEAST_TEXTS
+    )
     return vectoriser, vectoriser.fit_transform(texts)
+
+
+def counted(texts: Sequence[str]) -> Any:
+    """How often each n-gram stands in each text: a sparse matrix, of which `weighted` can make many parts."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return CountVectorizer(analyzer="char", ngram_range=_SIZES, lowercase=False, dtype=np.float64).fit_transform(texts)
+
+
+def weighted(counts: Any) -> Any:
+    """The same rows as `vectors` would make of these texts alone."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    kept = counts.getnnz(axis=0) >= _LEAST_TEXTS
+    return TfidfTransformer(sublinear_tf=True).fit_transform(counts[:, kept])
 
 
 def fitted(rows: Any, labels: Ints) -> Any:

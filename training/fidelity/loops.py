@@ -1,10 +1,17 @@
-"""Repetition loops: the degeneration in which a model says the same phrase over and over within a reply.
+"""Repetition loops: the degeneration in which a model says the same over and over within a reply.
 
 Knows nothing of other replies.
 
-A phrase of two words or more that stands three times in a row or more is a loop (Holtzman et al. 2020, "The Curious
-Case of Neural Text Degeneration"), a single word eight times; so is the same bubble of two words or more three times,
-wherever in the reply. Laughter is none, however long. Words are those of `twin/words.py`; signs and emoji are none.
+A reply loops when in it stands
+
+- a phrase three times in a row or more (Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration"): two
+  words or more, not all the same, or four characters of a script without spaces; across bubbles, signs and emoji aside;
+- a single word, or a shorter phrase, eight times in a row ("no no no" is how people talk);
+- the same bubble of two different words or more three times, wherever;
+- up to four characters of any kind over and over for sixty characters ("!!!!", "hahaha" and "sooooo" of people end
+  earlier).
+
+Laughter is no word here, and a stretched character counts once.
 """
 
 from __future__ import annotations
@@ -13,21 +20,37 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from training.fidelity.laughter import is_laughter
 from training.fidelity.material import Bubbles
-from twin.words import words_of
+from training.fidelity.tokens import is_character, is_word, tokens_of
 
-_TIMES, _WORD_TIMES = 3, 8
-_LAUGHING = re.compile(r"(?:[ahei]*h[ahei]*|[jaei]*j[jaei]*|(?:l+o+)+l+|[ахеи]*х[ахеи]*|[哈呵嘿嘻笑]|[ㅋㅎ]+|w+|k{2,})")
+_TIMES, _SHORT_TIMES = 3, 8
+_PHRASE, _WORD, _CHARACTER = 4, 2, 1  # what a phrase, a word and a character of a script without spaces weigh
+_MOST_TOKENS = 2000
+_STRETCHED = 60
+_CHARACTERS = re.compile(r"(.{1,4}?)\1{14,}", re.DOTALL)
 
 
 def loops(reply: Bubbles) -> bool:
-    """Whether a phrase loops in this reply."""
-    said = [words_of(text) for text in reply]
-    repeated = Counter(tuple(words) for words in said if len(set(words)) > 1)
+    """Whether something loops in this reply."""
+    said = [_words(text) for text in reply]
+    repeated = Counter(tuple(words) for words in said if len(set(words)) > 1 and _weight(words) >= _PHRASE)
     if max(repeated.values(), default=0) >= _TIMES:
         return True
-    words = [word for its in said for word in its if not _LAUGHING.fullmatch(word)]
+    if any(len(found[0]) >= _STRETCHED for text in reply for found in _CHARACTERS.finditer(text)):
+        return True
+    words = [word for its in said for word in its][:_MOST_TOKENS]
     return any(_in_a_row(words, size) for size in range(1, len(words) // _TIMES + 1))
+
+
+def _words(text: str) -> list[str]:
+    """The words but laughter; a character of a script without spaces that follows itself is left out."""
+    words: list[str] = []
+    for token in tokens_of(text):
+        is_stretch = bool(words) and words[-1] == token and is_character(token)
+        if is_word(token) and not is_stretch and not is_laughter(token):
+            words.append(token)
+    return words
 
 
 def _in_a_row(words: Sequence[str], size: int) -> bool:
@@ -35,8 +58,13 @@ def _in_a_row(words: Sequence[str], size: int) -> bool:
     run = 0
     for place in range(size, len(words)):
         run = run + 1 if words[place] == words[place - size] else 0
-        if run + size >= _TIMES * size:
+        if run >= (_TIMES - 1) * size:
             phrase = words[place - size + 1 : place + 1]
-            if len(set(phrase)) > 1 or run + size >= _WORD_TIMES:
+            is_phrase = len(set(phrase)) > 1 and _weight(phrase) >= _PHRASE
+            if is_phrase or run >= (_SHORT_TIMES - 1) * size:
                 return True
     return False
+
+
+def _weight(words: Sequence[str]) -> int:
+    return sum(_CHARACTER if is_character(word) else _WORD for word in words)

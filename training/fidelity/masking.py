@@ -18,15 +18,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from training.fidelity.material import Material
+from training.fidelity.tokens import LETTER, WORD, is_character
 from twin.words import UNSPACED
 
 KEPT = 300
-_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0df3\u200c\u200d"
-_LETTER = (
-    f"(?:[^\\W_{UNSPACED}]|[{_MARKS}])"  # a vowel sign of Hindi or Hebrew is no letter to `re`, but part of a word
-)
-_WORD = re.compile(f"https?://\\S+|www\\.\\S+|[{UNSPACED}]|[^\\W_{UNSPACED}]{_LETTER}*(?:['’]{_LETTER}+)*")
-_UNSPACED = re.compile(f"[{UNSPACED}]")
+_WORD = re.compile(f"https?://\\S+|www\\.\\S+|[{UNSPACED}]|{WORD}(?:['’]{LETTER}+)*")
 _STRETCH = re.compile(r"(\w{1,3}?)\1{2,}")
 _LONG = re.compile(r"([Xx0])\1{4,}")
 _LINK, _STRETCHED, _CHARACTER = "⌁", "≈", "□"
@@ -48,7 +44,7 @@ class Mask:
             return word
         if "://" in word or word.startswith("www."):
             return _LINK
-        if _UNSPACED.match(word):
+        if is_character(word):
             return _CHARACTER
         if any(_STRETCH.sub(short, folded) in self.kept for short in (r"\1", r"\1\1")):
             return word

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from training.fidelity.bootstrap import NOTHING, Floats, measured, plain, weights
+from training.fidelity.bootstrap import NOTHING, Floats, measured, plain, rounded, weights
 from training.fidelity.material import Bubbles, Material, Measured
 from training.fidelity.traits import OF_BUBBLES, OF_TURNS
 
@@ -46,7 +46,7 @@ class Profile:
 
     def as_dict(self) -> dict[str, Any]:
         """Rounded numbers."""
-        return {"floor": _rounded(self.floor), "floors": {name: _rounded(value) for name, value in self.floors.items()}}
+        return {"floor": rounded(self.floor), "floors": {name: rounded(value) for name, value in self.floors.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Divergence:
         return {
             "mean": plain(self.mean),
             "excess": plain(self.excess),
-            "by_trait": {name: _rounded(value) for name, value in self.by_trait.items()},
+            "by_trait": {name: rounded(value) for name, value in self.by_trait.items()},
         }
 
 
@@ -144,7 +144,3 @@ def _divergence(one: Floats, other: Floats) -> Floats:
 def _entropy(shares: Floats) -> Floats:
     safe = np.where(shares > 0, shares, 1.0)
     return np.asarray(-(shares * np.log2(safe)).sum(axis=-1))
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

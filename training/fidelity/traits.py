@@ -2,8 +2,7 @@
 
 Knows nothing of who wrote it, nor of how two people are compared.
 
-Most are of one bubble; the number of bubbles is of a turn. Marks are those of many scripts: `?？؟`, `.。।`, laughter
-from "haha" and "ахах" to "哈哈", "ㅋㅋ" and "555".
+Most are of one bubble; the number of bubbles is of a turn. Marks are those of many scripts: `?？؟`, `.。।۔`.
 """
 
 from __future__ import annotations
@@ -13,17 +12,12 @@ import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
 
+from training.fidelity import laughter as laughs
 from training.fidelity.material import Bubbles
 
 _EMOJI = re.compile("[\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55\u203c\u2049]")
 _EMOTICON = re.compile(
     r"(?<!\w)(?:[:;=8xX][-'^o]?[)(\]\[DPpOo/\\|*3]+|[)(]{2,}|<3|\^[_.-]?\^|[-T;][_.][-T;]|xD+)(?!\w)"
-)
-_LAUGHTER = re.compile(
-    r"(?<!\w)(?:[ah]*(?:ha|ah){2,}[ah]*|h[aeiouy]h+[aeiouy]?h*|(?:he){2,}h?|(?:hi){2,}|(?:ja|je|ji){2,}j?|(?:rs){2,}|k{3,}"
-    r"|l+o+l+(?:[sz]|ol)*|lma+o+|rofl|хах\w*|(?:[ах]*(?:ха|ах){2,}[ах]*)|(?:хе){2,}|(?:хи){2,}|лол|(?:са){2,}|ههه+"
-    r"|5{3,}|w{3,})(?!\w)|[哈呵嘿嘻]{2,}|[ㅋㅎ]{2,}|笑|(?<![a-zA-Z])w+$|草$",
-    re.IGNORECASE,
 )
 _QUESTION = re.compile("[?？؟]")
 _FULL_STOP = frozenset(".。।۔．")
@@ -86,8 +80,8 @@ def emoji(text: str) -> str:
 
 def laughter(text: str) -> str:
     """Which laughter, by its first letter (h, l, х, 哈 ...), and whether it is long."""
-    found = _LAUGHTER.search(text)
-    return f"{found[0][0].lower()}{' long' if len(found[0]) > 4 else ''}" if found else "none"
+    found = laughs.find(text)
+    return f"{found[0].lower()}{' long' if len(found) > 4 else ''}" if found else "none"
 
 
 def questions(text: str) -> str:
@@ -105,7 +99,7 @@ def apostrophes(text: str) -> str:
 
 def letter_repetition(text: str) -> str:
     """Whether a letter stands three times in a row or more ("sooo"), laughter aside."""
-    return "stretched" if _REPEATED.search(_LAUGHTER.sub(" ", text)) else "none"
+    return "stretched" if _REPEATED.search(laughs.without(text)) else "none"
 
 
 OF_BUBBLES: dict[str, Callable[[str], str]] = {

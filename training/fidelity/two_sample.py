@@ -13,8 +13,10 @@ owner (those to the contexts):
 
     fidelity = (wrong - twin) / (wrong - floor)
 
-0 is a wrong person, 1 as near as the owner is to their own past; identical replies are above 1. For floor and wrong,
-where there are no pairs, a dialog is in one fold. All are means over several draws and partitions.
+0 is a wrong person, 1 as near as the owner is to their own past; identical replies are a little above 1. An AUC below a
+half says no more than a half does and counts as one there. For floor and wrong, where there are no pairs, a dialog is
+in one fold, which makes both a little lower than folds of single contexts do: a system is measured strictly. All are
+means over several draws and partitions, and in resamples the contexts are the same ones in all three.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ from training.fidelity.material import Bubbles, Material, Measured, Reply
 APART = 0.1
 """How much better a wrong person must be told than the owner's own past, for fidelity to mean anything."""
 LEAST = 20
-_DRAWS, _PARTITIONS = 10, 5
+HALF = 0.5
+_DRAWN, _PARTED = 6400, 2400  # replies in all draws, in all partitions: small samples are drawn more often
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Separation:
     """How well a system's replies can be told from the owner's.
 
     Attributes:
-        auc: 0.5 when they cannot be told apart.
+        auc: 0.5 when they cannot be told apart; below when the same replies stand on both sides.
         fidelity: NaN when void.
         void: why there is no fidelity.
     """
@@ -108,20 +111,21 @@ def separation(yard: Yardstick, replies: Sequence[Bubbles]) -> Separation:
     if yard.size < LEAST:
         return Separation(NOTHING, NOTHING, yard.void)
     theirs = [classifier.text_of(replies[place], yard.mask) for place in yard.chosen]
-    _, rows = classifier.vectors([*yard.true, *theirs])
+    rows = classifier.weighted(classifier.counted([*yard.true, *theirs]))
     labels = _labels(yard.size)
     better = np.zeros((yard.size, yard.size))
-    for turn in range(_PARTITIONS):
+    partitions = -(-_PARTED // yard.size)
+    for turn in range(partitions):
         order = np.random.default_rng([yard.seed, turn]).permutation(yard.size) % classifier.FOLDS
-        better += _better(classifier.out_of_fold(rows, labels, np.tile(order, 2)), yard.size) / _PARTITIONS
+        better += _better(classifier.out_of_fold(rows, labels, np.tile(order, 2)), yard.size) / partitions
     drawn = weights(yard.size, yard.seed)
     aucs = _resampled(better, drawn, drawn)
     auc = measured(float(better.mean()), aucs)
     if yard.void is not None:
         return Separation(auc, NOTHING, yard.void)
-    fidelity = (yard.wrong.value - auc.value) / (yard.wrong.value - yard.floor.value)
+    fidelity = (yard.wrong.value - max(HALF, auc.value)) / (yard.wrong.value - yard.floor.value)
     gap = yard.wrongs - yard.floors
-    resampled = np.where(gap > 0, (yard.wrongs - aucs) / np.where(gap > 0, gap, 1), math.nan)
+    resampled = np.where(gap > 0, (yard.wrongs - aucs.clip(min=HALF)) / np.where(gap > 0, gap, 1), math.nan)
     return Separation(auc, measured(fidelity, resampled), None)
 
 
@@ -140,17 +144,21 @@ def _unpaired(
     """The mean AUC over draws of as many others as there are real ones, and its resamples."""
     size = len(real)
     labels = _labels(size)
-    mine = [classifier.text_of(reply.bubbles, mask) for reply in real]
+    times = -(-_DRAWN // size)
+    draws = [
+        np.sort(np.random.default_rng([seed, turn]).choice(len(others), size, replace=False)) for turn in range(times)
+    ]
+    pool, places = np.unique(np.concatenate(draws), return_inverse=True)
+    texts = [classifier.text_of(reply.bubbles, mask) for reply in (*real, *(others[place] for place in pool))]
+    counts = classifier.counted(texts)
     total, resampled = 0.0, np.zeros(len(drawn))
-    for turn in range(_DRAWS):
-        chosen = np.sort(np.random.default_rng([seed, turn]).choice(len(others), size, replace=False))
-        theirs = [others[place] for place in chosen]
-        groups = classifier.groups_of([reply.dialog for reply in real], [reply.dialog for reply in theirs])
-        _, rows = classifier.vectors([*mine, *(classifier.text_of(reply.bubbles, mask) for reply in theirs)])
+    for turn, (chosen, where) in enumerate(zip(draws, places.reshape(times, size), strict=True)):
+        groups = classifier.groups_of([reply.dialog for reply in real], [others[place].dialog for place in chosen])
         folds = classifier.folds_of(np.concatenate(groups), labels, seed + turn)
+        rows = classifier.weighted(counts[np.concatenate([np.arange(size), size + where])])
         better = _better(classifier.out_of_fold(rows, labels, folds), size)
-        total += float(better.mean()) / _DRAWS
-        resampled += _resampled(better, drawn, weights(size, seed + 1 + turn)) / _DRAWS
+        total += float(better.mean()) / times
+        resampled += _resampled(better, drawn, weights(size, seed + 1 + turn)) / times
     return measured(total, resampled), resampled
 
 
