@@ -11,7 +11,7 @@ quantization. LoftQ (Li et al. 2023) starts from the strongest directions of wha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -48,6 +48,14 @@ def add_lora(base: LoadedBase, how: Train) -> PeftModel:
 def told(how: Train) -> dict[str, Any]:
     """What a manifest says of the adapter."""
     return {"rank": how.rank, "alpha": how.alpha, "dropout": how.dropout, "kind": how.lora, "init": how.init}
+
+
+def rows_of(model: Any, tokens: Sequence[int]) -> dict[str, list[int]]:
+    """What peft is told to train of the vocabulary: rows where tokens come in and, unless tied to them, go out."""
+    layers = [model.get_input_embeddings()]
+    if model.get_output_embeddings().weight is not layers[0].weight:
+        layers.append(model.get_output_embeddings())
+    return {name: list(tokens) for name, module in model.named_modules() if any(module is layer for layer in layers)}
 
 
 def _config(how: Train) -> LoraConfig:
