@@ -134,6 +134,7 @@ class Decoder:
         self._waiting.append((self._tickets, request))
         return self._tickets
 
+    @torch.inference_mode()
     def cancel(self, ticket: int) -> Written | None:
         """Stop writing a reply; returns what there is of it, None when it is not being written."""
         self._waiting = deque(found for found in self._waiting if found[0] != ticket)
