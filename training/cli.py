@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,15 +21,18 @@ import training.recipes.cli
 import training.stats_cli  # noqa: F401 - registers itself with the group `dataset`, as every module listed here
 from training.dataset_cli import dataset as dataset
 from training.dataset_cli import progress
+from training.launch import processes_here, start
 from twin.console import echo_json
 from twin.errors import TwinError
 from twin.jobs import JobQueue
+from twin.processes import StopRequest
 from twin.registry import Registry
 from twin.settings import Settings, load_settings
 from twin.store import Store
 
 if TYPE_CHECKING:
     from training.progress import Progress as TrainProgress
+    from training.ranks import Ranks
     from training.run import Trained
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
@@ -37,22 +41,75 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 @click.command()
 @click.option("--max-seconds", type=click.FloatRange(min=10), help="End within about this time, whatever is learned.")
 @click.option("--fresh", is_flag=True, help="Start anew, even if a training was broken off and could go on.")
+@click.option("--force", is_flag=True, help="Let it serve in any case, whatever the gate says of it.")
 @click.option("--job", "job_id", type=int, hidden=True, help="Report to this row of the job queue.")
+@click.option("--part-of", type=click.Path(path_type=Path), hidden=True, help="Be one process of several.")
 @_JSON
-def train(max_seconds: float | None, fresh: bool, job_id: int | None, as_json: bool) -> None:
-    """Fine-tune an adapter on your replies, publish it, and let it serve if it is better.
+def train(
+    max_seconds: float | None, fresh: bool, force: bool, job_id: int | None, part_of: Path | None, as_json: bool
+) -> None:
+    """Fine-tune an adapter on your replies, publish it, and let it serve if it proves itself.
+
+    It proves itself on conversations later than everything it learned from, beside the base model and the adapter that
+    serves: loss, how much it sounds like you, what it copies, what it lets out.
 
     A training that was broken off, by Ctrl-C or by a crash, goes on where it was.
     """
     settings = load_settings()
     if max_seconds is not None:
         settings = settings.model_copy(update={"train": settings.train.model_copy(update={"max_seconds": max_seconds})})
+    if part_of is not None:
+        _take_part(settings, part_of, job_id, fresh=fresh, force=force, as_json=as_json)
+    elif (here := processes_here(settings.train)) * settings.train.machines > 1:
+        arguments = [*(["--max-seconds", str(max_seconds)] if max_seconds is not None else []), *["--fresh"] * fresh]
+        arguments += [*["--force"] * force, *["--json"] * as_json]
+        _train_in_several(settings, here, arguments, job_id)
+    else:
+        _train_here(settings, job_id, fresh=fresh, force=force, as_json=as_json)
+
+
+def _train_in_several(settings: Settings, here: int, arguments: list[str], job_id: int | None) -> None:
+    """The front of several processes, which are given our arguments."""
+    if job_id is not None:
+        arguments = [*arguments, "--job", str(job_id)]
+    with StopRequest().on_signals() as stop:
+        try:
+            code = start(settings, here, arguments, stop)
+        except TwinError as error:
+            if job_id is not None and not stop.requested:
+                with Store.of(settings) as store:
+                    JobQueue(store.db).finish(job_id, time.time(), error=str(error))
+            raise
+    raise SystemExit(code)
+
+
+def _take_part(
+    settings: Settings, folder: Path, job_id: int | None, *, fresh: bool, force: bool, as_json: bool
+) -> None:
+    """One process of several: the first does what it would do alone, the others follow."""
+    from torch.cuda import is_available
+
+    from training.following import follow, part_of, too_little
+
+    with part_of(folder, cpu=not is_available()) as ranks:
+        if not ranks.is_first:
+            follow(settings, ranks)
+            return
+        if note := too_little(settings, ranks.count):
+            click.echo(note, err=True)
+        _train_here(settings, job_id, fresh=fresh, force=force, as_json=as_json, ranks=ranks)
+
+
+def _train_here(
+    settings: Settings, job_id: int | None, *, fresh: bool, force: bool, as_json: bool, ranks: Ranks | None = None
+) -> None:
+    """Train in this process, the first of several if it is given ranks; show what it came to."""
     with Store.of(settings) as store:
         queue = JobQueue(store.db)
         try:
-            trained = _train(settings, store, queue, job_id, fresh=fresh, quiet=as_json)
+            trained = _train(settings, store, queue, job_id, ranks, fresh=fresh, force=force, quiet=as_json)
         except TwinError as error:
-            if job_id is not None and not _STOP.is_set():
+            if job_id is not None and ranks is None and not _STOP.is_set():
                 queue.finish(job_id, time.time(), error=str(error))
             raise
         summary = _summary(trained)
@@ -70,7 +127,15 @@ _STOP = threading.Event()
 
 
 def _train(
-    settings: Settings, store: Store, queue: JobQueue, job_id: int | None, *, fresh: bool, quiet: bool
+    settings: Settings,
+    store: Store,
+    queue: JobQueue,
+    job_id: int | None,
+    ranks: Ranks | None,
+    *,
+    fresh: bool,
+    force: bool,
+    quiet: bool,
 ) -> Trained:
     from training.dataset import build
 
@@ -103,6 +168,8 @@ def _train(
             stop=_STOP,
             keep_interrupted=job_id is None,  # a job goes back into the queue and goes on
             fresh=fresh,
+            force=lambda: force or (job_id is not None and bool(queue.get(job_id).options.get("force"))),
+            ranks=ranks,
         )
 
 

@@ -26,6 +26,7 @@ MOST_SAME = 0.10
 """How much more often than the owner a system may give its commonest reply: a constant one is 1."""
 MOST_MISSING = 0.2
 _INTERVAL = 2 * 1.96
+_UNPAIRED = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,14 @@ def _worse(mine: Evidence, champion: Evidence) -> str:
 
 
 def _paired(mine: Evidence, champion: Evidence) -> tuple[float, float]:
-    """How many bits per character a challenger is worse on the same windows, and the standard error of that."""
+    """How many bits per character a challenger is worse, and the standard error of that.
+
+    Adapters that read conversations in different ways do so in different windows, which are no pairs: there, one in a
+    hundred counts as noise.
+    """
     if mine.characters != champion.characters:
-        raise ValueError("two adapters were measured on different windows")
+        theirs = champion.bits_per_character
+        return mine.bits_per_character - theirs, _UNPAIRED * theirs
     characters = sum(mine.characters)
     differences = [(a - b) / math.log(2) / characters for a, b in zip(mine.nats, champion.nats, strict=True)]
     total = sum(differences)

@@ -26,7 +26,7 @@ from twin.settings import Settings
 
 _NOTE = "run.json"
 _MATTER = ("owner", "base", "dataset", "privacy", "train")
-_NEVER_MATTERS = {"train": {"checkpoint_minutes"}}
+_NEVER_MATTERS = {"train": {"checkpoint_minutes", "gate", "tensorboard"}}
 _CODE = (
     "training.qlora",
     "training.step",

@@ -1,49 +1,65 @@
-"""Whether a new adapter proved itself: better than the base model, and not worse than the one that serves.
+"""Whether a new adapter proved itself: it and the one that serves are shown to the gate.
 
-Knows nothing of how it was trained or published.
+Knows nothing of how it was trained or published, nor of what the gate asks for.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
+from training.evidence import Examiner
+from training.gate import Evidence, Verdict, judge
 from training.qlora import Run
+from training.sets_alone import CUTS
 from training.snapshot import Snapshot, load
 from twin.errors import AdapterError, DatasetError
-from twin.prompt import PromptSpec
-from twin.registry import Registry
+from twin.evaluations import Evaluations
+from twin.registry import Manifest, Registry
 
-_TOLERANCE = 1.01
+_KIND = "gate"
 
 
-def judge(run: Run, snapshot: Snapshot, registry: Registry, spec: PromptSpec) -> tuple[bool, str]:
-    """Whether it may serve, and why: better than the base, not worse than the champion by over 1 %."""
-    mine = run.best.bits_per_character
+def examine(
+    run: Run, manifest: Manifest, snapshot: Snapshot, registry: Registry, say: Callable[[str], None]
+) -> Verdict:
+    """Show a published adapter, the base model and the adapter that serves to the gate.
+
+    The run's own adapter is taken off the base model: what is judged is what was published.
+    """
     if run.interrupted:
-        return False, "training was stopped before its end"
+        return Verdict(False, "training was stopped before its end")
     if not run.standing.learned:
-        return False, f"not better than the base model on held-out replies ({mine:.3f} bits per character)"
-    champion = _champion_loss(run, snapshot, registry, spec)
-    if champion is not None and mine > _TOLERANCE * champion:
-        return False, f"worse than the adapter that serves: {mine:.3f} against {champion:.3f} bits per character"
-    beaten = f"the base model's {run.before.bits_per_character:.3f}"
-    return True, f"{mine:.3f} held-out bits per character against {beaten}"
+        mine = run.best.bits_per_character
+        return Verdict(False, f"not better than the base model on held-out replies ({mine:.3f} bits per character)")
+    if not snapshot.counts["test"].supervised_turns:
+        return Verdict(True, f"{run.best.bits_per_character:.3f} held-out bits per character; nothing to compare with")
+    run.base.model = run.lora.unload()
+    examiner = Examiner(run.settings, run.base, registry, snapshot, say)
+    say("Measuring on conversations later than everything it learned from")
+    try:
+        challenger = examiner.of(manifest.version)
+        champion = _champion(examiner, manifest, snapshot, registry)
+        verdict = judge(challenger, examiner.of_base(manifest.prompt), champion)
+    finally:
+        examiner.close()
+    for version, report in examiner.reports.items():
+        Evaluations(registry.db).add(version, time.time(), _KIND, report.as_dict())
+    return verdict
 
 
-def _champion_loss(run: Run, snapshot: Snapshot, registry: Registry, spec: PromptSpec) -> float | None:
-    """Held-out bits per character of the adapter that serves, on the same text; None when it cannot be compared."""
+def _champion(examiner: Examiner, manifest: Manifest, snapshot: Snapshot, registry: Registry) -> Evidence | None:
+    """The adapter that serves; None when there is none, or when the comparison would not be fair."""
     version = registry.current()
-    if version is None:
+    if version is None or version == manifest.version:
         return None
     try:
-        champion = registry.verify(version, run.base.identity)
-        learned_until = load(run.settings.datasets, champion.dataset).cuts.val_from
+        champion = registry.verify(version)
+        learned = load(examiner.settings.datasets, champion.dataset)
+        if learned.cuts.val_from > snapshot.cuts.test_from:
+            return None  # it learned from some of what is held out now
+        if CUTS in (learned.cuts, snapshot.cuts) and learned.fingerprint != snapshot.fingerprint:
+            return None  # nobody knows what was later than what
+        return examiner.of(version)
     except (AdapterError, DatasetError):
         return None
-    if champion.prompt != spec or learned_until > snapshot.cuts.val_from:
-        return None  # it reads conversations that are written otherwise, or has seen some of the held-out ones
-    run.lora.load_adapter(registry.path(version), adapter_name=version, is_trainable=False)
-    run.lora.set_adapter(version)
-    try:
-        return run.measure().bits_per_character
-    finally:
-        run.lora.set_adapter("default")
-        run.lora.delete_adapter(version)

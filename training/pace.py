@@ -72,6 +72,7 @@ class Pace:
             seconds_left=max(0.0, at.seconds * (1 / share - 1)),
             held_out=at.held_out,
             base=at.before,
+            point=at.curve[-1],
         )
 
 

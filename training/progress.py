@@ -57,6 +57,7 @@ class Progress:
         tokens_per_second: of conversation, context included.
         seconds_left: until training ends, held-out measurements not counted.
         held_out: the last measurement; base: the one before the first step.
+        point: the step that was just taken.
     """
 
     step: int
@@ -66,6 +67,7 @@ class Progress:
     seconds_left: float
     held_out: HeldOut
     base: HeldOut
+    point: Point
 
     def as_dict(self) -> dict[str, float]:
         """Rounded numbers for the job queue."""

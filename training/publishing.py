@@ -5,15 +5,19 @@ Knows nothing of whether it is any good, or of the run's checkpoints.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version as library_version
+from pathlib import Path
 
 from safetensors import SafetensorError
 
+from training.curve_plot import draw_curve
 from training.lora import told
+from training.progress import write_curve
 from training.qlora import Run
 from training.snapshot import Snapshot
-from twin.errors import TrainingError
+from twin.errors import DatasetError, TrainingError
 from twin.prompt import PromptSpec
 from twin.registry import Manifest, Registry
 
@@ -34,6 +38,7 @@ def publish(
     with registry.incoming() as folder:
         try:
             run.lora.save_pretrained(folder)
+            _draw(run, folder, version)
             return registry.publish(folder, _manifest(run, snapshot, spec, version, now))
         except (OSError, SafetensorError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or "writing failed"
@@ -41,6 +46,15 @@ def publish(
                 f"The adapter cannot be written ({reason})",
                 "free some disk space; `twin train` then publishes it without training again",
             ) from error
+
+
+def _draw(run: Run, folder: Path, version: str) -> None:
+    """The run's curve beside the adapter, as numbers and as a picture; without matplotlib, as numbers."""
+    curve = run.standing.curve
+    write_curve(folder / "curve.csv", curve)
+    title = f"{version}: {run.standing.steps:,} steps, {run.standing.tokens:,} tokens"
+    with suppress(DatasetError):
+        draw_curve(curve, run.before.nats_per_token, folder / "curve.png", title=title)
 
 
 def _manifest(run: Run, snapshot: Snapshot, spec: PromptSpec, version: str, now: datetime) -> Manifest:

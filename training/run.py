@@ -16,8 +16,9 @@ from inference.base_model import LoadedBase, load_base, locate
 from training.checkpoint import Checkpoints, open_run, remove_others
 from training.encode import Window
 from training.evaluate import evenly
+from training.gate import Verdict
 from training.identity import fingerprint_of, note
-from training.judging import judge
+from training.judging import examine
 from training.loss import check_head
 from training.optimizer import default_learning_rate
 from training.progress import Progress
@@ -25,6 +26,7 @@ from training.publishing import publish
 from training.qlora import Run
 from training.ranks import Ranks
 from training.snapshot import Snapshot
+from training.tensorboard import Board
 from training.windows import windows_of
 from twin.errors import TrainingError
 from twin.prompt import PromptSpec
@@ -73,6 +75,7 @@ def train(
     stop: threading.Event,
     keep_interrupted: bool = True,
     fresh: bool = False,
+    force: Callable[[], bool] = lambda: False,
     ranks: Ranks | None = None,
 ) -> Trained:
     """Fine-tune, keep the best checkpoint by held-out loss, publish it, promote it if it proved itself.
@@ -84,16 +87,21 @@ def train(
     Args:
         keep_interrupted: publish, but do not promote, the best checkpoint of a run that was stopped.
         fresh: start anew even if there is a checkpoint.
+        force: asked at the end whether what was published is to serve whatever the gate says.
 
     Raises:
         ModelError: the base model cannot be loaded, or is of a family that cannot be trained.
         TrainingError: it diverged twice, memory or disk do not suffice, or it was stopped.
     """
     ranks = ranks or Ranks()
-    ready = _prepare(settings, snapshot, registry, say)
+    ready = _prepare(settings, snapshot, registry, say, ranks)
+    ranks.tell((ready.learned, ready.measured, keep_interrupted))  # training.following waits for that
     if stop.is_set():
         raise TrainingError("Training was stopped before it began", "start it again when there is time")
-    with _checkpoints(settings, snapshot, ready, say, fresh=fresh, first=ranks.is_first) as checkpoints:
+    with (
+        _checkpoints(settings, snapshot, ready, say, fresh=fresh, first=ranks.is_first) as checkpoints,
+        _on_board(settings, on_progress, first=ranks.is_first) as on_progress,
+    ):
         run = Run(
             ready.base,
             settings,
@@ -112,16 +120,18 @@ def train(
         if run.interrupted and not (keep_interrupted and run.standing.learned):
             raise _stopped(run)
         say("Publishing")
-        trained = ranks.tell(_conclude(run, snapshot, ready.spec, registry) if ranks.is_first else None)
+        trained = _conclude(run, snapshot, ready.spec, registry, say, force())
         if checkpoints is not None and not run.interrupted:
             checkpoints.remove()
-    assert trained is not None
     return trained
 
 
-def _prepare(settings: Settings, snapshot: Snapshot, registry: Registry, say: Callable[[str], None]) -> _Prepared:
+def _prepare(
+    settings: Settings, snapshot: Snapshot, registry: Registry, say: Callable[[str], None], ranks: Ranks
+) -> _Prepared:
     say(f"Preparing the base model {settings.base.model} (the first time, this takes a minute)")
-    locate(settings)
+    with ranks.first_here_first():
+        locate(settings)
     started = time.monotonic()
     say(f"Loading the base model {settings.base.model}")
     base = load_base(settings)
@@ -167,16 +177,37 @@ def _checkpoints(
         yield checkpoints
 
 
-def _conclude(run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry) -> Trained:
-    """Publish, judge, and promote what proved itself."""
+@contextmanager
+def _on_board(
+    settings: Settings, on_progress: Callable[[Progress], None], *, first: bool
+) -> Iterator[Callable[[Progress], None]]:
+    """TensorBoard is told too, if it is to be."""
+    if not (settings.train.tensorboard and first):
+        yield on_progress
+        return
+    with Board(settings.home / "tensorboard" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}") as board:
+
+        def tell(progress: Progress) -> None:
+            board.show(progress.point)
+            on_progress(progress)
+
+        yield tell
+
+
+def _conclude(
+    run: Run, snapshot: Snapshot, spec: PromptSpec, registry: Registry, say: Callable[[str], None], force: bool
+) -> Trained:
+    """Publish, judge, and promote what proved itself or is to serve in any case."""
     now = datetime.now(UTC)
     manifest = publish(run, snapshot, spec, registry, run.standing.version or new_version(now), now)
     if registry.is_stale(manifest):
         return Trained(manifest, False, "it learned from messages that were forgotten meanwhile", run.interrupted)
-    promoted, reason = judge(run, snapshot, registry, spec)
-    if promoted:
-        registry.promote(manifest.version, reason, time.time())
-    return Trained(manifest, promoted, reason, run.interrupted)
+    verdict = examine(run, manifest, snapshot, registry, say)
+    if force and not verdict.promoted and not run.interrupted:
+        verdict = Verdict(True, f"forced, although: {verdict.reason}")
+    if verdict.promoted:
+        registry.promote(manifest.version, verdict.reason, time.time())
+    return Trained(manifest, verdict.promoted, verdict.reason, run.interrupted)
 
 
 def _stopped(run: Run) -> TrainingError:

@@ -1,4 +1,4 @@
-"""A run's numbers for TensorBoard, in event files under the home: `tensorboard --logdir HOME/runs`.
+"""A run's numbers for TensorBoard, in event files under the home: `tensorboard --logdir HOME/tensorboard`.
 
 Knows nothing of training: points come in. No text of any message, and nothing leaves the machine.
 """

@@ -116,6 +116,18 @@ class Train(Section):
     patience: int = Field(4, ge=1, description="so many measurements on end that are not the best end a run early")
     checkpoint_minutes: float = Field(5, gt=0, description="how often a run writes down where it could go on")
     max_seconds: float | None = Field(None, gt=0, description="stop in time for the run to end within this")
+    gate: Literal["auto", "loss", "quick", "full"] = Field(
+        "auto", description="what a new adapter must show: its loss, or replies to 100 or 400 held-out moments too"
+    )
+    tensorboard: bool = Field(False, description="write event files for TensorBoard into the home")
+    processes: int | None = Field(None, ge=1, description="on this machine; default: one for each GPU, else one")
+    sharding: Literal["ddp", "fsdp", "deepspeed"] = Field(
+        "ddp", description="the base model whole in every process, or its layers shared out (docs/many-gpus.md)"
+    )
+    deepspeed_config: str | None = Field(None, description="DeepSpeed's own JSON file, for that sharding")
+    machines: int = Field(1, ge=1, description="how many train together; each has a twin.toml of its own")
+    machine: int = Field(0, ge=0, description="this one's number; 0 has the messages and publishes")
+    main_address: str | None = Field(None, description='where machine 0 listens for the others, as "10.0.0.1:29500"')
     seed: int = 0
 
 
