@@ -9,7 +9,8 @@ step, and a step is the same whatever their number. Only the first measures, sav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -30,6 +31,11 @@ class Ranks:
     def is_first(self) -> bool:
         """Whether this process is the one that measures, saves and reports."""
         return self.index == 0
+
+    @contextmanager
+    def first_here_first(self) -> Iterator[None]:
+        """The first process of each machine goes through alone, then the others: for what is made once, then found."""
+        yield
 
     def deal(self, rows: Sequence[T]) -> list[T]:
         """This process's rows of a step; all processes are given the same ones in the same order."""
