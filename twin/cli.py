@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "forget": ("twin.forget_cli", "forget", "Delete what was said in a dialog, for good."),
     "dataset": ("training.cli", "dataset", "Build and describe the training set."),
     "train": ("training.cli", "train", "Fine-tune an adapter on your replies."),
-    "eval": ("training.cli", "evaluate", "Measure base and twin on held-out conversations."),
+    "eval": ("training.eval_cli", "evaluate", "Measure how much a twin sounds like you."),
     "adapters": ("twin.commands", "adapters", "List, show, promote and roll back adapters."),
     "chat": ("inference.cli", "chat", "Talk to your twin in the terminal."),
     "reply": ("inference.cli", "reply", "Answer contexts given as JSON lines."),

@@ -84,6 +84,11 @@ class Placed:
         return Context(name, asked, self.session, number, Reply(bubbles_of(turn), self.dialog))
 
 
+def contexts_of(snapshot: Snapshot, split: Split) -> list[Context]:
+    """Every moment of a part in which the owner answers."""
+    return _contexts(_numbered(snapshot, split))
+
+
 def evenly(every: Sequence[_Any], count: int) -> list[_Any]:
     """So many of them, or all, spread evenly."""
     count = min(count, len(every))

@@ -1,0 +1,71 @@
+"""A base model in memory that speaks, and is read, as one version of the twin after another.
+
+Knows nothing of measures, nor of what a report holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from inference.base_model import LoadedBase, load_base
+from inference.local import LocalGenerator
+from training.fidelity.material import Bubbles, Context
+from training.fidelity.systems import OnShare
+from training.fidelity.trees import Reader
+from twin.prompt import PromptSpec
+from twin.registry import Registry
+from twin.settings import Settings
+
+
+class Voices:
+    """One base model and its adapters. Not thread-safe; `close` frees it.
+
+    Args:
+        settings: of which the base model and how replies are sampled count: the report is of what is deployed.
+        language: of placeholders, for the base model without an adapter.
+
+    Raises:
+        ModelError: the base model is missing or does not fit this machine.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, language: str, base: LoadedBase | None = None) -> None:
+        self._how = settings.reply
+        self._registry = registry
+        self.base = base or load_base(settings)
+        self.bare = PromptSpec.of(settings, language).for_tokenizer(self.base.tokenizer.fingerprint)
+        self._generator = LocalGenerator(self.base, registry, settings.reply, self.bare)
+
+    def speak(self, version: str | None, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
+        """A reply of a version, or of the bare base model, to each context; the same with the same seed.
+
+        Raises:
+            AdapterError: there is no such version, or it is damaged or of another base model.
+        """
+        self._generator.use(version)
+        return _speak(self._generator, contexts, seed, on_share)
+
+    def speak_as(self, spec: PromptSpec, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
+        """The base model's replies under another system text, which does not count towards the budget."""
+        self._generator.use(None)
+        (head,) = self.base.tokenizer.encode([spec.system], special=True)
+        roomy = replace(spec, context_tokens=spec.context_tokens + len(head))
+        return _speak(LocalGenerator(self.base, self._registry, self._how, roomy), contexts, seed, on_share)
+
+    def read(self, version: str | None) -> Reader:
+        """The model as a version, or bare, until something else is asked of it.
+
+        Raises:
+            AdapterError: there is no such version, or it is damaged or of another base model.
+        """
+        self._generator.use(version)
+        return Reader(self.base.model, self._generator.prompt, self.base.tokenizer, self.base.device)
+
+    def close(self) -> None:
+        """Free the model."""
+        self._generator.close()
+
+
+def _speak(generator: LocalGenerator, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
+    asked = [context.conversation for context in contexts]
+    return [reply.bubbles for reply in generator.answer(asked, seed=seed, on_progress=on_share)]
