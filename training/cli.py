@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import Progress
 
 import training.recipes.cli
 import training.stats_cli  # noqa: F401 - registers itself with the group `dataset`, as every module listed here
 from training.dataset_cli import dataset as dataset
 from training.dataset_cli import progress
 from training.launch import processes_here, start
+from training.live import live
 from twin.console import echo_json
 from twin.errors import TwinError
 from twin.jobs import JobQueue
@@ -143,7 +144,8 @@ def _train(
         snapshot = build(store, settings, on_progress=on_build)
     if not snapshot.account.scrub:
         click.secho("Secrets are NOT taken out: privacy.scrub is false.", err=True, fg="red", bold=True)
-    with _stoppable(_STOP), _live(quiet or job_id is not None) as (say, show):
+    silent = nullcontext(((lambda _: None), (lambda _: None)))
+    with _stoppable(_STOP), silent if quiet or job_id is not None else live() as (say, show):
         say("Importing torch, transformers and peft")
         from training.identity import begun_with
         from training.run import train as run
@@ -190,47 +192,6 @@ def _stoppable(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _live(quiet: bool) -> Iterator[tuple[Callable[[str], None], Callable[[TrainProgress], None]]]:
-    """A progress bar on stderr: what is being done, then step, loss, held-out bits, speed and time left."""
-    if quiet:
-        yield (lambda _: None), (lambda _: None)
-        return
-    console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        task = bars.add_task("Preparing", total=None, note="")
-        last_plain = 0.0
-
-        def say(text: str) -> None:
-            bars.update(task, description=text)
-            if not console.is_terminal:
-                console.print(text)
-
-        def show(at: TrainProgress) -> None:
-            nonlocal last_plain
-            note = (
-                f"step {at.step}/{at.steps} · loss {at.loss:.2f} · held-out {at.held_out.bits_per_character:.3f}"
-                f" (base {at.base.bits_per_character:.3f}) bits/char · {at.tokens_per_second:.0f} tokens/s"
-                f" · {_clock(at.seconds_left)} left"
-            )
-            bars.update(task, description="Training", total=at.steps, completed=at.step, note=note)
-            if not console.is_terminal and time.monotonic() - last_plain > 15:
-                last_plain = time.monotonic()
-                console.print(f"Training: {note}")
-
-        yield say, show
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _summary(trained: Trained) -> dict[str, Any]:
