@@ -105,7 +105,7 @@ def test_a_held_out_loss_far_above_the_base_ends_a_run_that_never_learned():
     health = Health(4.0)
     health.see_held_out(5.9, best=4.0)
     health.see_held_out(7.0, best=3.9)  # it had learned: that is overfitting, and the best checkpoint is kept
-    with pytest.raises(Diverged, match="from 4.00 to 6.10"):
+    with pytest.raises(Diverged, match=r"from 4\.00 to 6\.10"):
         health.see_held_out(6.1, best=4.0)
 
 

@@ -218,6 +218,7 @@ class Run:
         at, ranks = self.standing, self._ranks
         available, stopped, due = ranks.tell((self._pace.available(at), self._stop.is_set(), False))
         self.lora.train()
+        self._mark = self._clock()
         for place, found in self._batches.start_at(at.place):
             share = self._pace.share(at, available)
             if share >= 1 or self.stopped_early:
@@ -243,7 +244,7 @@ class Run:
 
     def _step(self, place: Place, found: Sequence[Window], share: float) -> None:
         """One optimiser step, counted."""
-        at, begin = self.standing, self._clock()
+        at = self.standing
         rate = schedule(share, self._how.warmup) * at.rate
         taken = self._stepper.gradients(found, f"{self._how.seed} {at.attempt} {at.steps}")
         self._health.see(taken.loss, taken.gradient_norm)
@@ -251,7 +252,8 @@ class Run:
         at.place = Place(place.epoch, place.batch + 1)
         at.steps += 1
         at.tokens += sum(len(window.ids) for window in found)
-        at.seconds = self._ranks.tell(at.seconds + self._clock() - begin)
+        now = self._clock()
+        at.seconds, self._mark = self._ranks.tell(at.seconds + now - self._mark), now
         at.smoothed = self._health.smoothed
         at.row_tokens = self._stepper.row_tokens
         at.curve.append(Point(at.steps, at.tokens, at.seconds, taken.loss, rate, taken.gradient_norm))
@@ -261,7 +263,9 @@ class Run:
         at = self.standing
         if share >= 1 or int(share * at.measurements) > at.measured:
             at.measured = int(share * at.measurements)
+            begin = self._clock()
             self._choose(self._measure())
+            self._mark += self._clock() - begin  # everything but measuring counts as time of the steps
         if self._ranks.is_first:
             self._on_progress(self._pace.progress(at, share))
 
