@@ -3,17 +3,16 @@
 Knows nothing of generation: replies are only read, and nothing depends on sampling.
 
 Every context has two line-ups of ten (`lineups`): the true reply among nine others of the owner, which asks what fits
-the moment, and among nine of other people, which asks who is speaking. A candidate's score is its log-likelihood after
-the context, cut after its first tokens and normalised as `NORMALISED` says. The model's choice is narrowed to the
-tokens that occur in any candidate: what it gives to others is shared out among these in proportion. Chance is 0.1 for
-hits and 0.293 for the reciprocal rank.
+the moment, and among nine of other people, which asks who is speaking. What is compared are log-likelihoods of the
+candidates, cut after their first tokens and narrowed to the tokens that occur in any candidate: what the model gives
+to others is shared out among these in proportion. Chance is 0.1 for hits and 0.293 for the reciprocal rank.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -27,9 +26,11 @@ from twin.prompt import encode_prompt, render_turn
 from twin.tokens import encode
 
 Normalised = Literal["sum", "token", "context"]
-NORMALISED: Normalised = "context"
-"""How likelihoods of replies of different lengths are compared: "sum" not at all, "token" a token, "context" as what
-the context adds to the reply's likelihood without any, a token."""
+OWNER: Normalised = "context"
+THEIRS: Normalised = "token"
+"""How likelihoods of replies of different lengths are compared in either line-up: "sum" as they are, "token" a token,
+"context" as what the context adds to the likelihood that the reply has without any, a token. The last takes out how
+likely a reply is anyhow, which is nearly all there is to know about who speaks: it would be of no use among others'."""
 MOST_TOKENS = 16
 _AT_ONCE = 40
 
@@ -64,58 +65,67 @@ class Ranking:
         return {"owner": self.owner.as_dict(), "theirs": self.theirs.as_dict()}
 
 
+class Likelihood(NamedTuple):
+    """Of one candidate, in nats: after the context, and as the beginning of a conversation; over so many tokens."""
+
+    after: float
+    alone: float
+    tokens: int
+
+    def normalised(self, how: Normalised) -> float:
+        """What is compared; higher is likelier."""
+        match how:
+            case "sum":
+                return self.after
+            case "token":
+                return self.after / self.tokens
+            case "context":
+                return (self.after - self.alone) / self.tokens
+
+
 def ranking(
     reader: Reader, found: Sequence[Lineup], seed: int = 0, on_share: Callable[[float], None] = lambda _: None
 ) -> Ranking:
     """Score every candidate of every line-up; `on_share` is told the share that is done."""
-    scores = scored(reader, found, on_share)
-    owner = [_ranks(its[0], its[1 : 1 + len(one.owner)]) for its, one in zip(scores, found, strict=True) if one.owner]
-    theirs = [_ranks(its[0], its[1 + len(one.owner) :]) for its, one in zip(scores, found, strict=True) if one.theirs]
+    owner, theirs = [], []
+    for one, (true, *others) in zip(found, likelihoods(reader, found, on_share), strict=True):
+        own, strange = others[: len(one.owner)], others[len(one.owner) :]
+        if own:
+            owner.append(placed(true.normalised(OWNER), [other.normalised(OWNER) for other in own]))
+        if strange:
+            theirs.append(placed(true.normalised(THEIRS), [other.normalised(THEIRS) for other in strange]))
     return Ranking(_placing(owner, seed), _placing(theirs, seed))
 
 
-def scored(
+def likelihoods(
     reader: Reader, found: Sequence[Lineup], on_share: Callable[[float], None] = lambda _: None
-) -> list[list[float]]:
-    """For each line-up a number for each of its candidates, in their order; higher is more likely."""
+) -> list[list[Likelihood]]:
+    """For each line-up the likelihood of each of its candidates, in their order."""
     ids = [[reply_ids(reader, bubbles)[:MOST_TOKENS] for bubbles in one.candidates] for one in found]
     every = sorted({candidate for its in ids for candidate in its})
     vocabulary = sorted({token for candidate in every for token in candidate})
-    planted = trunks(reader.spec, reader.tokenizer, [one.context for one in found], reader.longest - MOST_TOKENS)
+    shared = trunks(reader.spec, reader.tokenizer, [one.context for one in found], reader.longest - MOST_TOKENS)
     trees = [
         Tree(trunk.ids, tuple(Branch(at, candidate) for at, place in trunk.points for candidate in ids[place]))
-        for trunk in planted
+        for trunk in shared
     ]
-    alone = list(_alone(reader, every)) if NORMALISED == "context" else []
-    total, done = sum(tree.tokens for tree in [*trees, *alone]), 0
+    alone = list(_alone(reader, every))
     sizes = iter([tree.tokens for tree in [*alone, *trees]])
+    total, done = sum(tree.tokens for tree in [*alone, *trees]), 0
 
     def on_tree() -> None:
         nonlocal done
         done += next(sizes)
         on_share(done / total)
 
-    flat = [likelihood for its in score(reader, alone, vocabulary, on_tree) for likelihood in its]
-    before = dict(zip(every, flat, strict=True)) if alone else {}
-    result: list[list[float]] = [[] for _ in found]
-    for trunk, its in zip(planted, score(reader, trees, vocabulary, on_tree), strict=True):
-        likelihoods = iter(its)
+    flat = [sum(tokens) for its in score(reader, alone, vocabulary, on_tree) for tokens in its]
+    before = dict(zip(every, flat, strict=True))
+    result: list[list[Likelihood]] = [[] for _ in found]
+    for trunk, branches in zip(shared, score(reader, trees, vocabulary, on_tree), strict=True):
+        after = iter(branches)
         for _, place in trunk.points:
-            result[place] = [
-                normalised(next(likelihoods), before.get(candidate, ()), NORMALISED) for candidate in ids[place]
-            ]
+            result[place] = [Likelihood(sum(next(after)), before[its], len(its)) for its in ids[place]]
     return result
-
-
-def normalised(after: Sequence[float], before: Sequence[float], how: Normalised) -> float:
-    """A candidate's score from its tokens' log-likelihoods after the context and, for "context", without any."""
-    match how:
-        case "sum":
-            return sum(after)
-        case "token":
-            return sum(after) / len(after)
-        case "context":
-            return (sum(after) - sum(before)) / len(after)
 
 
 def reply_ids(reader: Reader, bubbles: Bubbles) -> tuple[int, ...]:
@@ -132,8 +142,8 @@ def _alone(reader: Reader, every: Sequence[tuple[int, ...]]) -> Iterator[Tree]:
         yield Tree(trunk, tuple(Branch(len(trunk), candidate) for candidate in every[start : start + _AT_ONCE]))
 
 
-def _ranks(true: float, others: Sequence[float]) -> tuple[float, float]:
-    """Hit and reciprocal rank of the true one, on average over the orders that ties can be put in."""
+def placed(true: float, others: Sequence[float]) -> tuple[float, float]:
+    """Hit and reciprocal rank of the true one, on average over the orders in which ties can be put."""
     better = sum(other > true for other in others)
     ranks = range(better + 1, better + 2 + sum(other == true for other in others))
     return (not better) / len(ranks), sum(1 / rank for rank in ranks) / len(ranks)
