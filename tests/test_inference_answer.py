@@ -1,0 +1,143 @@
+"""Many conversations answered at once: seeds of their own, other settings when asked, the best of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from inference import local
+from inference.decoding import Request, Written
+from inference.local import LocalGenerator
+from twin.messages import Conversation, Turn
+from twin.prompt import read_reply
+from twin.sections import Base, DatasetSettings, Reply
+
+WILD = Reply(temperature=1.5, top_p=1, max_tokens=12)
+
+
+def asked(*texts: str) -> Conversation:
+    return Conversation((Turn.of("other", texts),))
+
+
+SEVERAL = [asked("hey"), asked("are you coming tonight?"), asked("hey"), Conversation(())]
+
+
+@pytest.fixture
+def generator(home, store, tiny_base) -> Iterator[LocalGenerator]:
+    """The bare tiny base model, sampling wildly."""
+    made = LocalGenerator.open(home.model_copy(update={"base": Base(model=str(tiny_base())), "reply": WILD}))
+    yield made
+    made.close()
+
+
+def written_by(generator: LocalGenerator, monkeypatch: Any) -> list[Sequence[Written]]:
+    """What the engine writes from here on, a list for each of its runs."""
+    runs: list[Sequence[Written]] = []
+    run = generator._decoder.run
+
+    def recorded(requests: Sequence[Request], **how: Any) -> Sequence[Written]:
+        runs.append(run(requests, **how))
+        return runs[-1]
+
+    monkeypatch.setattr(generator._decoder, "run", recorded)
+    return runs
+
+
+def test_one_seed_repeats_every_answer_and_another_one_none(generator):
+    first = generator.answer(SEVERAL, seed=1)
+    assert generator.answer(SEVERAL, seed=1) == first
+    assert generator.answer(SEVERAL, seed=2) != first
+    assert generator.answer(SEVERAL) != generator.answer(SEVERAL), "without one, answers differ each time"
+    assert first[0] != first[2], "the same question at another place is answered by another seed"
+    assert generator.answer(SEVERAL[:2], seed=1) == first[:2], "whatever is asked beside it"
+
+
+def test_settings_may_be_others_for_once(generator):
+    greedy = generator.answer(SEVERAL, Reply(temperature=0, max_tokens=5), seed=1)
+    assert generator.answer(SEVERAL, Reply(temperature=0, max_tokens=5), seed=2) == greedy
+    assert generator.answer(SEVERAL, seed=1) != greedy
+
+
+def test_progress_grows_to_one_while_replies_are_written(generator):
+    told: list[float] = []
+    generator.answer(SEVERAL, seed=1, on_progress=told.append)
+    assert told == sorted(told) and told[0] > 0 and told[-1] == 1
+
+
+def test_an_empty_answer_is_tried_again_with_another_seed_and_a_said_one_is_not(generator, monkeypatch):
+    requests: list[Sequence[Request]] = []
+
+    def run(wanted: Sequence[Request], **_: Any) -> list[Written]:
+        requests.append(wanted)
+        return [
+            Written((5,), "" if n == 0 and len(requests) < 3 else "ok\n\n", -1.0, "turn") for n in range(len(wanted))
+        ]
+
+    monkeypatch.setattr(generator._decoder, "run", run)
+    assert [reply.bubbles for reply in generator.answer(SEVERAL[:3], seed=1)] == [("ok",)] * 3
+    assert [len(wanted) for wanted in requests] == [3, 1, 1]
+    assert len({wanted[0].seed for wanted in requests}) == 3
+    requests.clear()
+    assert generator.answer(SEVERAL[:1], Reply(temperature=0))[0].bubbles == (), "greedy would only say the same"
+    assert len(requests) == 1
+
+
+def test_of_several_candidates_the_one_is_sent_that_fits_best(generator, monkeypatch):
+    runs = written_by(generator, monkeypatch)
+    chosen: list[tuple[Sequence[int], Written]] = []
+    best = local.fitting_best
+
+    def recorded(model: Any, opening: Sequence[int], replies: Sequence[Written], weight: float) -> Written:
+        assert weight == 0.7 and len(replies) > 1
+        chosen.append((opening, best(model, opening, replies, weight)))
+        return chosen[-1][1]
+
+    monkeypatch.setattr("inference.local.fitting_best", recorded)
+    how = WILD.model_copy(update={"candidates": 4, "rerank_weight": 0.7})
+    replies = generator.answer(SEVERAL, how, seed=1)
+    assert len(runs[0]) == 4 * len(SEVERAL) and len({written.ids for written in runs[0]}) > len(SEVERAL)
+    tokenizer = generator._base.tokenizer
+    assert {tokenizer.decode(opening[len(tokenizer.bos) :]) for opening, _ in chosen} == {"Me:\n"}
+    assert [reply.bubbles for reply in replies] == [read_reply(generator.prompt, said.text) for _, said in chosen]
+    assert generator.answer(SEVERAL, how, seed=1) == replies
+
+
+def test_candidates_are_read_once_and_greedy_writes_only_one(generator, monkeypatch):
+    how = WILD.model_copy(update={"candidates": 3})
+    generator.answer(SEVERAL[1:2], how, seed=1)
+    prefixes = generator._decoder.prefixes
+    assert prefixes.asked >= 3 * prefixes.read
+    runs = written_by(generator, monkeypatch)
+    generator.answer(SEVERAL[:1], how.model_copy(update={"temperature": 0.0}))
+    assert [len(run) for run in runs] == [1]
+
+
+def test_a_message_more_in_a_conversation_costs_little_more_than_itself(generator):
+    said: list[Turn] = []
+    for number in range(6):
+        said.append(Turn.of("other", [f"question {number} " * 4]))
+        generator.answer([Conversation(tuple(said))], Reply(temperature=0, max_tokens=4))
+        said.append(Turn.of("owner", [f"answer {number}"]))
+    prefixes = generator._decoder.prefixes
+    longest = max(len(kept) for kept, _ in prefixes._kept)
+    assert prefixes.read == longest, "no token was read twice"
+    assert prefixes.asked > 3 * prefixes.read
+
+
+def test_a_long_reply_leaves_its_context_half_of_the_budget(home, store, tiny_base, monkeypatch):
+    rooms: list[int] = []
+    encode = local.encode_prompt
+
+    def recorded(spec: Any, tokenizer: Any, conversation: Conversation, room: int) -> list[int]:
+        rooms.append(room)
+        return encode(spec, tokenizer, conversation, room)
+
+    monkeypatch.setattr("inference.local.encode_prompt", recorded)
+    update = {"base": Base(model=str(tiny_base())), "dataset": DatasetSettings(context_tokens=128), "reply": WILD}
+    made = LocalGenerator.open(home.model_copy(update=update))
+    made.answer(SEVERAL[:1], Reply(temperature=0, max_tokens=100))
+    made.answer(SEVERAL[:1], Reply(temperature=0, max_tokens=20))
+    made.close()
+    assert rooms == [64, 20]
