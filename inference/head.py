@@ -63,6 +63,16 @@ class Head:
             rows = TrainedRows(torch.tensor(adapter.token_indices[name], device=values.device), values)
         return cls(adapter.base_layer.weight, adapter.base_layer.bias, scale, cap, rows)
 
+    def part(self, start: int, stop: int) -> Head:
+        """The head over a slice of the vocabulary, its ids counted from `start`."""
+        rows = None
+        if self.rows is not None:
+            here = (self.rows.ids >= start) & (self.rows.ids < stop)
+            if here.any():
+                rows = TrainedRows(self.rows.ids[here] - start, self.rows.values[here])
+        bias = None if self.bias is None else self.bias[start:stop]
+        return Head(self.weight[start:stop], bias, self.scale, self.cap, rows)
+
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """(N, V) logits after (N, H) hidden states, differentiable."""
         raw = hidden @ self.weight.T

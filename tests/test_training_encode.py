@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.encode import pack, windows
+from training.encode import Window, pack, windows
 from twin.errors import SettingsError
 from twin.messages import Bubble, Peer, Session, Turn
 from twin.prompt import PromptSpec, render_head
@@ -145,3 +145,15 @@ def test_a_quote_before_the_owners_words_is_read_and_not_learned():
     (window,) = windows([Session(1, (turn,))], PromptSpec(), Words())
     assert "".join(map(chr, window.ids[1:])) == "Me:\nso\n[in reply to] when?\nnow\n\n"
     assert supervised_text([window]) == "so\nnow\n\n"
+
+
+@given(st.lists(st.integers(1, 60), max_size=80), st.integers(10, 50))
+def test_each_window_lies_in_the_first_row_that_has_room_for_it_longest_first(lengths, row_tokens):
+    found = [Window((place,) * length, (True,) * length, 1, length) for place, length in enumerate(lengths)]
+    rows: list[list[int]] = []
+    for window in sorted(found, key=lambda one: -len(one.ids)):
+        row = next((row for row in rows if len(row) + len(window.ids) <= row_tokens), None)
+        if row is None:
+            rows.append(row := [])
+        row.extend(window.ids)
+    assert [row.ids for row in pack(found, row_tokens)] == rows

@@ -64,14 +64,14 @@ def model_of(tiny_base):
 
 @pytest.mark.parametrize("family", [*FAMILIES, *MORE_FAMILIES])
 def test_loss_and_gradients_equal_the_plain_ones_to_six_digits_in_every_family(model_of, family, monkeypatch):
-    monkeypatch.setattr(training.loss, "_CHUNK_BYTES", 4 * 320 * 7)
+    monkeypatch.setattr(training.loss, "_TILE_BYTES", (8 * 30 * 7,) * 2)
     check_equal(model_of(family))
 
 
 @pytest.mark.parametrize("family", ["gemma2", "phi2"])
-@pytest.mark.parametrize("chunk_bytes", [1, 1 << 28], ids=["row by row", "one chunk"])
-def test_loss_and_gradients_do_not_depend_on_the_size_of_a_chunk(model_of, family, chunk_bytes, monkeypatch):
-    monkeypatch.setattr(training.loss, "_CHUNK_BYTES", chunk_bytes)
+@pytest.mark.parametrize("tile_bytes", [1, 1 << 28], ids=["token by token", "all at once"])
+def test_loss_and_gradients_do_not_depend_on_the_size_of_a_tile(model_of, family, tile_bytes, monkeypatch):
+    monkeypatch.setattr(training.loss, "_TILE_BYTES", (tile_bytes, tile_bytes))
     check_equal(model_of(family))
 
 

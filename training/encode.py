@@ -96,16 +96,46 @@ def pack(found: Sequence[Window], row_tokens: int) -> list[Row]:
     A window longer than `row_tokens` has a row of its own.
     """
     bins: list[list[Window]] = []
-    room: list[int] = []
+    rooms = _Rooms(row_tokens)
     for window in sorted(found, key=lambda w: -len(w.ids)):
-        place = next((i for i, left in enumerate(room) if left >= len(window.ids)), None)
-        if place is None:
+        place = rooms.take(len(window.ids))
+        if place == len(bins):
             bins.append([])
-            room.append(row_tokens)
-            place = len(bins) - 1
         bins[place].append(window)
-        room[place] -= len(window.ids)
     return [_row(content) for content in bins]
+
+
+class _Rooms:
+    """The room left in each of any number of bins; the first that is large enough is found in O(log n).
+
+    A complete binary tree of maxima over the bins: on the way down, left if the left half has a bin large enough.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._leaves = 1
+        self._largest = [size, size]  # node n has the children 2n and 2n + 1; every leaf is an empty bin at first
+
+    def take(self, length: int) -> int:
+        """Number of the first bin that has room for `length`, less so much now; a new one for what fits nowhere."""
+        length = min(length, self._size)
+        if self._largest[1] < length:
+            self._double()
+        node = 1
+        while node < self._leaves:
+            node = 2 * node if self._largest[2 * node] >= length else 2 * node + 1
+        place = node - self._leaves
+        self._largest[node] -= length
+        while node := node // 2:
+            self._largest[node] = max(self._largest[2 * node], self._largest[2 * node + 1])
+        return place
+
+    def _double(self) -> None:
+        old, self._leaves = self._leaves, 2 * self._leaves
+        leaves = self._largest[old:] + [self._size] * old
+        self._largest = [self._size] * self._leaves + leaves
+        for node in range(self._leaves - 1, 0, -1):
+            self._largest[node] = max(self._largest[2 * node], self._largest[2 * node + 1])
 
 
 def _row(content: Sequence[Window]) -> Row:

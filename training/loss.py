@@ -1,16 +1,18 @@
-"""Cross-entropy at the supervised positions only, through a frozen output head, in chunks.
+"""Cross-entropy at the supervised positions only, through a frozen output head, in tiles.
 
 Knows nothing of conversations. Exact: equal to full logits and `cross_entropy` (tests/test_training_loss.py).
 
 With a vocabulary of 262k the head is most of the work of a small model. Two things keep it cheap: hidden
 states are gathered where there is a label before the head sees them, and, since the head's weights take no
-gradient, the gradient for the hidden states is computed in the same pass as the loss, chunk by chunk, so
-that logits never exist for more than one chunk (as in Liger Kernel's fused linear cross-entropy,
-Hsu et al. 2024, which needs a GPU).
+gradient, the gradient for the hidden states is computed in the same pass as the loss, tile by tile of the
+vocabulary, so that the head's weights are read once and logits exist for one tile only (Liger Kernel's fused
+linear cross-entropy, Hsu et al. 2024, goes over chunks of tokens and needs a GPU). In bf16 the products are
+bf16, everything that is summed over tiles is fp32.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ from inference.head import Head
 from training.encode import Row
 from twin.errors import ModelError
 
-_CHUNK_BYTES = 256 << 20
+_TILE_BYTES = (256 << 20, 16 << 20)  # of logits at a time: on a GPU, and on a CPU, where they are to stay in its cache
 _TOLD_APART = {"falcon"}  # transformers 5.23 makes its mask without looking at positions
 
 
@@ -29,29 +31,12 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
         ctx: Any, hidden: torch.Tensor, trained: torch.Tensor | None, head: Head, labels: torch.Tensor
     ) -> torch.Tensor:
         wants_gradient = any(ctx.needs_input_grad)
-        gradient = torch.empty_like(hidden) if wants_gradient else None
-        of_rows = torch.zeros_like(trained) if trained is not None and wants_gradient else None
-        total = torch.zeros((), dtype=torch.float64, device=hidden.device)
-        rows = max(1, _CHUNK_BYTES // (4 * head.weight.shape[0]))
-        for start in range(0, len(labels), rows):
-            part, wanted = hidden[start : start + rows], labels[start : start + rows, None]
-            logits = head.logits(part)
-            if logits.dtype in (torch.bfloat16, torch.float16):
-                logits = logits.float()
-            slope = None if head.cap is None or gradient is None else 1 - (logits / head.cap).square()
-            norm = logits.logsumexp(-1, keepdim=True)
-            total += (norm - logits.gather(1, wanted)).sum()
-            if gradient is not None:
-                logits.sub_(norm).exp_()  # now the probabilities
-                logits.scatter_add_(1, wanted, torch.full_like(norm, -1))
-                if slope is not None:
-                    logits.mul_(slope)
-                if head.scale != 1:
-                    logits.mul_(head.scale)
-                gradient[start : start + rows] = _through(head, logits.to(head.weight.dtype), part, of_rows)
-        if gradient is not None:
-            ctx.save_for_backward(gradient, of_rows)
-        return total
+        norm, chosen, pull = _over_vocabulary(hidden, head, labels[:, None], wants_gradient)
+        if wants_gradient:
+            push = _rows_of(head, labels).to(pull.dtype) * _slope(head, chosen)
+            of_rows = None if trained is None else _for_rows(head, hidden, labels, norm).to(trained.dtype)
+            ctx.save_for_backward((pull - push).to(hidden.dtype), of_rows)
+        return (norm - chosen).sum(dtype=torch.float64)
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, None, None]:
@@ -59,18 +44,68 @@ class _FrozenHeadCrossEntropy(torch.autograd.Function):
         return _times(gradient, upstream[0]), None if of_rows is None else _times(of_rows, upstream[0]), None, None
 
 
-def _through(head: Head, slopes: torch.Tensor, hidden: torch.Tensor, of_rows: torch.Tensor | None) -> torch.Tensor:
-    """From the gradient for a chunk's raw logits (N, V) to that for its hidden states (N, H).
+def _over_vocabulary(
+    hidden: torch.Tensor, head: Head, labels: torch.Tensor, wants_gradient: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(N, 1) log of the summed exponentials, (N, 1) the labels' logits, (N, H) the gradient of the former.
 
-    Args:
-        of_rows: (K, H) the gradient for trained rows, which is added to.
+    That gradient is what attention computes with the head's rows as keys and as values, and so it is computed as
+    FlashAttention does (Dao et al. 2022): tile by tile, rescaled whenever a larger logit is met.
     """
-    if head.rows is None:
-        return slopes @ head.weight
-    here = slopes[:, head.rows.ids]
-    if of_rows is not None:
-        of_rows += (here.T @ hidden).to(of_rows.dtype)
-    return slopes @ head.weight + here @ (head.rows.values.to(slopes.dtype) - head.weight[head.rows.ids])
+    exact = torch.float32 if hidden.dtype in (torch.bfloat16, torch.float16) else hidden.dtype
+    largest = torch.full((len(hidden), 1), -math.inf, dtype=exact, device=hidden.device)
+    summed, chosen = torch.zeros_like(largest), torch.zeros_like(largest)
+    pull = torch.zeros(hidden.shape, dtype=exact, device=hidden.device)
+    words = head.weight.shape[0]
+    width = max(1, _TILE_BYTES[hidden.device.type == "cpu"] // (exact.itemsize * max(1, len(hidden))))
+    for start in range(0, words, width):
+        part = head.part(start, min(start + width, words))
+        logits = part.logits(hidden).to(exact)
+        at = labels - start
+        here = (at >= 0) & (at < logits.shape[1])
+        chosen = torch.where(here, logits.gather(1, at.clamp(0, logits.shape[1] - 1)), chosen)
+        slope = _slope(head, logits) if wants_gradient and head.cap is not None else None
+        larger = torch.maximum(largest, logits.amax(1, keepdim=True))
+        logits.sub_(larger).exp_()
+        shrink = (largest - larger).exp_()
+        summed.mul_(shrink).add_(logits.sum(1, keepdim=True))
+        largest = larger
+        if wants_gradient:
+            pulls = (logits if slope is None else logits.mul_(slope)).to(hidden.dtype)
+            pull.mul_(shrink).add_(_through(part, pulls))
+    return largest + summed.log(), chosen, pull.div_(summed).mul_(head.scale if head.cap is None else 1.0)
+
+
+def _slope(head: Head, logits: torch.Tensor) -> torch.Tensor | float:
+    """Derivative of the final logits by the raw ones."""
+    return head.scale if head.cap is None else head.scale * (1 - (logits / head.cap).square())
+
+
+def _through(head: Head, slopes: torch.Tensor) -> torch.Tensor:
+    """From the gradient for raw logits (N, V) to that for the hidden states (N, H)."""
+    found = slopes @ head.weight
+    if head.rows is not None:
+        found += slopes[:, head.rows.ids] @ (head.rows.values.to(slopes.dtype) - head.weight[head.rows.ids])
+    return found
+
+
+def _rows_of(head: Head, ids: torch.Tensor) -> torch.Tensor:
+    """(N, H) the head's rows of given ids, trained ones as they stand now."""
+    found = head.weight[ids]
+    if head.rows is not None:
+        for place, token in enumerate(head.rows.ids.tolist()):
+            found[ids == token] = head.rows.values[place].to(found.dtype)
+    return found
+
+
+def _for_rows(head: Head, hidden: torch.Tensor, labels: torch.Tensor, norm: torch.Tensor) -> torch.Tensor:
+    """(K, H) the gradient for trained rows."""
+    assert head.rows is not None
+    ids = head.rows.ids
+    bias = None if head.bias is None else head.bias[ids]
+    logits = Head(head.rows.values.to(hidden.dtype), bias, head.scale, head.cap).logits(hidden).to(norm.dtype)
+    slopes = ((logits - norm).exp() - (labels[:, None] == ids).to(norm.dtype)) * _slope(head, logits)
+    return slopes.T @ hidden.to(norm.dtype)
 
 
 def _times(gradient: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
