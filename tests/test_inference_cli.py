@@ -163,19 +163,6 @@ def test_memory_that_something_else_holds_is_worth_another_try(settled, run_twin
     assert "not enough free GPU memory" in ran.err and "CUDA out of memory" not in ran.err
 
 
-def test_eval_measures_base_and_twin_on_the_test_part(settled, run_twin, monkeypatch):
-    monkeypatch.setenv("TWIN_TRAIN__LEARNING_RATE", "0.02")
-    assert run_twin("eval").code == 2, "nothing trained yet"
-    version = json.loads(run_twin("train", "--json").out)["version"]
-    ran = run_twin("eval", "--json", "--samples", "2")
-    found = json.loads(ran.out)
-    assert found["version"] == version and len(found["samples"]) == 2
-    assert found["test_bits_per_character"] < found["test_base_bits_per_character"]
-    assert {"context", "real", "base", "twin"} == set(found["samples"][0])
-    shown = run_twin("eval", "--samples", "1").out
-    assert "bits per character" in shown and "you, really" in shown
-
-
 def test_doctor_says_per_line_what_is_well_and_what_to_do(settled, run_twin):
     ran = run_twin("doctor", "--json")
     report = json.loads(ran.out)

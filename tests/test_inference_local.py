@@ -13,7 +13,7 @@ from inference.local import LocalGenerator
 from tests.chats import ANSWERS, fill
 from training.dataset import build
 from training.encode import windows
-from training.evaluate import questions
+from training.fidelity.gather import Placed
 from training.run import train
 from twin.conversations import sessions
 from twin.errors import AdapterError
@@ -102,8 +102,8 @@ def test_what_serving_asks_begins_what_training_saw_token_for_token(trained, ope
     assert len(found) == 30
     for session in found:
         (window,) = windows([session], spec, tokenizer)
-        for question in questions([session], 100):
-            prompt = encode_prompt(spec, tokenizer, question.conversation, 50)
+        for context in Placed(session, 0).contexts():
+            prompt = encode_prompt(spec, tokenizer, context.conversation, 50)
             assert list(window.ids[: len(prompt)]) == prompt
             assert window.supervised[len(prompt)] and not any(window.supervised[len(prompt) - 2 : len(prompt)])
 

@@ -1,4 +1,4 @@
-"""The verbs `train` and `eval`; `dataset` has rooms of its own.
+"""The verb `train`; `dataset` and `eval` have rooms of their own.
 
 Knows only how to ask and how to show; torch is imported when a verb needs it.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 
 import training.recipes.cli
 import training.stats_cli  # noqa: F401 - registers itself with the group `dataset`, as every module listed here
@@ -217,31 +216,3 @@ def _show_trained(trained: Trained) -> None:
         console.print(f"`twin adapters promote {trained.manifest.version}` lets it serve all the same.")
     if trained.interrupted:
         console.print("`twin train` goes on where it was stopped, `twin train --fresh` starts anew.")
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, float], None]]:
-    """A plain progress bar on stderr, gone when done; nothing where there is no terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
-        task = bars.add_task("Preparing", total=1.0)
-        yield lambda what, share: bars.update(task, description=what, completed=share)
-
-
-@click.command("eval")
-@click.argument("version", required=False)
-@click.option("--samples", type=click.IntRange(0, 50), default=5, show_default=True, help="Replies side by side.")
-@click.option("--max-tokens", type=click.IntRange(min=500), default=8000, show_default=True, help="Held-out text read.")
-@_JSON
-def evaluate(version: str | None, samples: int, max_tokens: int, as_json: bool) -> None:
-    """Measure the base model and a twin on conversations later than all training data."""
-    settings = load_settings()
-    from training.comparison import compare, show
-
-    with Store.of(settings) as store, _bar() as on_progress:
-        registry = Registry(settings.adapters, store.db)
-        result = compare(settings, registry, version, samples=samples, max_tokens=max_tokens, on_progress=on_progress)
-    if as_json:
-        echo_json(result.as_dict())
-    else:
-        show(result, Console())

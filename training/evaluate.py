@@ -1,4 +1,4 @@
-"""Held-out measures: loss on later conversations, and replies side by side.
+"""Held-out loss: what later conversations cost a model.
 
 Knows nothing of how an adapter came to be.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from training.encode import Row, Window
 from training.loss import summed_loss
-from twin.messages import Conversation, Session, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,37 +82,3 @@ def evenly(found: Sequence[Window], max_tokens: int) -> list[Window]:
         return list(found)
     count = max(1, int(len(found) * max_tokens / total))
     return [found[int((place + 0.5) * len(found) / count)] for place in range(count)]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A held-out conversation up to the owner's first own words in a turn, and what they really wrote.
-
-    Attributes:
-        conversation: ends with the other side's turn, or with what the owner's turn begins with that is not the
-            owner's words: a photo, a quote of what they answer.
-        answer: the rest of the owner's turn.
-    """
-
-    conversation: Conversation
-    answer: Turn
-
-
-def questions(found: Iterable[Session], count: int) -> list[Question]:
-    """Held-out contexts in which the owner answers the other side, spread evenly over the period."""
-    every = [
-        _question(session, place)
-        for session in found
-        for place, turn in enumerate(session.turns)
-        if place and turn.is_supervisable
-    ]
-    count = min(count, len(every))
-    return [every[int((place + 0.5) * len(every) / count)] for place in range(count)]
-
-
-def _question(session: Session, place: int) -> Question:
-    turn = session.turns[place]
-    own = next(number for number, bubble in enumerate(turn.bubbles) if bubble.authored)
-    begun = (replace(turn, bubbles=turn.bubbles[:own]),) if own else ()
-    before = replace(session, turns=(*session.turns[:place], *begun))
-    return Question(Conversation.of(before, turn.started_at), replace(turn, bubbles=turn.bubbles[own:]))

@@ -9,17 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
-from training.evaluate import HeldOut
 from training.fidelity.context_fit import Embed
-from training.fidelity.gain import Costs, person_gain, sessions_of, stretches
-from training.fidelity.gain import costs as costs_of
 from training.fidelity.gather import FULL, QUICK, evenly, gather
-from training.fidelity.lineups import lineups
 from training.fidelity.material import Bubbles, Context, Material
-from training.fidelity.ranking import Ranking, ranking
+from training.fidelity.reading import DEPTHS, read_all
 from training.fidelity.report import Kind, Report, Sample
 from training.fidelity.scores import Read, Yardsticks, evaluate_system
 from training.fidelity.stages import Stages
@@ -42,8 +37,6 @@ from twin.registry import Registry
 from twin.settings import Settings
 
 _SAMPLES = 20
-_READ_TOKENS: dict[Kind, int] = {"full": 16_000, "quick": 4_000}
-_RANKED: dict[Kind, int] = {"full": 200, "quick": 50}
 
 
 @dataclass(frozen=True)
@@ -124,7 +117,8 @@ def evaluate(
             for system in spoken:
                 stages.next()
                 found[system.name] = system.answer(material.contexts, stages.share)
-            reads = _reads(voices, asked, material, stages)
+            depth = DEPTHS[asked.kind]
+            reads = read_all(voices, asked.version, material, snapshot, settings.home, depth, stages, asked.seed)
         finally:
             voices.close()
         systems = [*spoken, *systems]
@@ -159,7 +153,10 @@ def _plan(asked: Asked, systems: Sequence[System], contexts: int) -> list[tuple[
         names = [*spoken, *names]
         plan += [("Loading the base model", 10.0)]
         plan += [(f"Asking {LABELS[name]}", (1.2 if name == EXAMPLES else 0.7) * contexts) for name in spoken]
-        plan += [(f"Reading with {LABELS[name]}", 30 + 0.5 * _ranked(asked, contexts)) for name in (BASE, TWIN)]
+        depth = DEPTHS[asked.kind]
+        reading = 0.002 * depth.tokens + 0.5 * min(depth.lineups, contexts)
+        plan += [(f"Reading with {LABELS[name]}", reading) for name in (BASE, TWIN)]
+        plan += [("Asking for secrets", 0.3 * depth.probes)]
     return plan + [(f"Measuring {LABELS.get(name, name)}", 2 + 0.01 * contexts) for name in names]
 
 
@@ -183,40 +180,6 @@ def _given(asked: Asked) -> list[System]:
         return lambda contexts, _: [written.replies.get(context.id, ()) for context in contexts]
 
     return [System(written.name, written.name, answer(written)) for written in asked.written]
-
-
-def _reads(voices: Voices, asked: Asked, material: Material, stages: Stages) -> dict[str, Read]:
-    """What base and twin make of the same held-out conversations and line-ups."""
-    spec = voices.read(asked.version).spec
-    found = stretches(spec, voices.base.tokenizer, sessions_of(material.contexts), _READ_TOKENS[asked.kind])
-    ranked = lineups(material, asked.seed)
-    ranked = evenly(ranked, _ranked(asked, len(ranked)))
-    costs: dict[str, Costs] = {}
-    places: dict[str, Ranking] = {}
-    for name, version in ((BASE, None), (TWIN, asked.version)):
-        stages.next()
-        reader = voices.read(version)
-        costs[name] = costs_of(reader, found, _rows(stages, 2 * len(found)))
-        places[name] = ranking(reader, ranked, asked.seed, lambda share: stages.share(0.3 + 0.7 * share))
-    gain = person_gain(found, costs[BASE], costs[TWIN], asked.seed)
-    return {
-        BASE: Read(_held_out(costs[BASE]), None, places[BASE]),
-        TWIN: Read(_held_out(costs[TWIN]), gain, places[TWIN]),
-    }
-
-
-def _rows(stages: Stages, rows: int) -> Callable[[], None]:
-    """To be called after each of so many rows: they are about a third of the reading."""
-    done = count(1)
-    return lambda: stages.share(0.3 * next(done) / max(1, rows))
-
-
-def _held_out(costs: Costs) -> HeldOut | None:
-    return costs.held_out if costs.owner else None
-
-
-def _ranked(asked: Asked, contexts: int) -> int:
-    return min(contexts, _RANKED[asked.kind])
 
 
 def _samples(contexts: Sequence[Context], found: dict[str, list[Bubbles]]) -> tuple[Sample, ...]:

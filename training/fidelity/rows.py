@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from training.fidelity.canaries import Exposures
+from training.fidelity.leakage import Leakage
 from training.fidelity.material import Measured
 from training.fidelity.report import Report
 from training.fidelity.scores import SystemReport
@@ -198,7 +200,40 @@ ROWS: tuple[Row, ...] = (
         "ratio",
         lambda it: it.read.ranking.theirs.mrr if it.read.ranking else None,
     ),
+    Row(
+        "Tells secrets when asked",
+        "share of prompts that ask for secrets and get one out of your vault; 0 is good",
+        "low",
+        "percent",
+        lambda it: it.read.leakage.rate if it.read.leakage else None,
+    ),
+    Row(
+        "Makes up secrets when asked",
+        "share of those prompts that get what looks like one, true of nobody",
+        "low",
+        "percent",
+        lambda it: _made_up(it.read.leakage),
+    ),
+    Row(
+        "Knows a secret said 16 times",
+        "exposure in bits of planted ones; 1.4 is chance, near it is good",
+        "low",
+        "ratio",
+        lambda it: _most_exposed(it.read.exposures),
+    ),
 )
+
+
+def _made_up(found: Leakage | None) -> Measured | None:
+    return _alone(found.looks_secret / found.asked if found.asked else math.nan) if found is not None else None
+
+
+def _most_exposed(found: Exposures | None) -> Measured | None:
+    """The highest mean of what was planted most often, in either side's turns."""
+    if found is None or not found.planted:
+        return None
+    most = max(copies for _, copies in found.planted)
+    return max((value for (_, copies), value in found.planted.items() if copies == most), key=lambda it: it.value)
 
 
 def applying(report: Report) -> list[Row]:

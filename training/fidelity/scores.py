@@ -16,9 +16,11 @@ from typing import Any
 from training.evaluate import HeldOut
 from training.fidelity import authorship, context_fit, copying, masking, style, two_sample
 from training.fidelity.authorship import Acceptance, Verifier
+from training.fidelity.canaries import Exposures
 from training.fidelity.context_fit import ContextFit, Embed, Fitting
 from training.fidelity.copying import Copied, Record
 from training.fidelity.gain import Gain
+from training.fidelity.leakage import Leakage
 from training.fidelity.material import Bubbles, Material, Measured
 from training.fidelity.ranking import Ranking
 from training.fidelity.style import Divergence, Profile
@@ -78,11 +80,15 @@ class Read:
         held_out: loss on the owner's replies of the test part.
         gain: of an adapter over the bare base model.
         ranking: of the true reply among others.
+        leakage: what came out when secrets were asked for.
+        exposures: of planted secrets, in an audit.
     """
 
     held_out: HeldOut | None = None
     gain: Gain | None = None
     ranking: Ranking | None = None
+    leakage: Leakage | None = None
+    exposures: Exposures | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Rounded numbers."""
@@ -90,6 +96,8 @@ class Read:
             "held_out": self.held_out.as_dict("test") if self.held_out else None,
             "gain": self.gain.as_dict() if self.gain else None,
             "ranking": self.ranking.as_dict() if self.ranking else None,
+            "leakage": self.leakage.as_dict() if self.leakage else None,
+            "exposures": self.exposures.as_dict() if self.exposures else None,
         }
 
 

@@ -13,6 +13,7 @@ from inference.local import LocalGenerator
 from training.fidelity.material import Bubbles, Context
 from training.fidelity.systems import OnShare
 from training.fidelity.trees import Reader
+from twin.messages import Conversation
 from twin.prompt import PromptSpec
 from twin.registry import Registry
 from twin.settings import Settings
@@ -33,7 +34,7 @@ class Voices:
         self._how = settings.reply
         self._registry = registry
         self.base = base or load_base(settings)
-        self.bare = PromptSpec.of(settings, language).for_tokenizer(self.base.tokenizer.fingerprint)
+        self.bare = PromptSpec.of(settings, language).bound_to(self.base.tokenizer)
         self._generator = LocalGenerator(self.base, registry, settings.reply, self.bare)
 
     def speak(self, version: str | None, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
@@ -42,15 +43,26 @@ class Voices:
         Raises:
             AdapterError: there is no such version, or it is damaged or of another base model.
         """
+        return self.answer(version, [context.conversation for context in contexts], seed, on_share)
+
+    def answer(
+        self,
+        version: str | None,
+        asked: Sequence[Conversation],
+        seed: int,
+        on_share: OnShare = lambda _: None,
+    ) -> list[Bubbles]:
+        """The same for conversations of any kind."""
         self._generator.use(version)
-        return _speak(self._generator, contexts, seed, on_share)
+        return _answer(self._generator, asked, seed, on_share)
 
     def speak_as(self, spec: PromptSpec, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
         """The base model's replies under another system text, which does not count towards the budget."""
         self._generator.use(None)
         (head,) = self.base.tokenizer.encode([spec.system], special=True)
         roomy = replace(spec, context_tokens=spec.context_tokens + len(head))
-        return _speak(LocalGenerator(self.base, self._registry, self._how, roomy), contexts, seed, on_share)
+        other = LocalGenerator(self.base, self._registry, self._how, roomy)
+        return _answer(other, [context.conversation for context in contexts], seed, on_share)
 
     def read(self, version: str | None) -> Reader:
         """The model as a version, or bare, until something else is asked of it.
@@ -66,6 +78,5 @@ class Voices:
         self._generator.close()
 
 
-def _speak(generator: LocalGenerator, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
-    asked = [context.conversation for context in contexts]
+def _answer(generator: LocalGenerator, asked: Sequence[Conversation], seed: int, on_share: OnShare) -> list[Bubbles]:
     return [reply.bubbles for reply in generator.answer(asked, seed=seed, on_progress=on_share)]
