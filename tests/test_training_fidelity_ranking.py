@@ -32,22 +32,18 @@ def brute_force(reader, wanted, conversation, vocabulary):
 
 
 @pytest.mark.parametrize("family", ["gemma3", "llama"])
-def test_likelihoods_equal_brute_force_to_four_digits(tiny_base, family):
+def test_scores_equal_brute_force_to_four_digits(tiny_base, family):
     reader = reader_of(tiny_base(family), PromptSpec(system="Be me.", time_of_day=True))
     short = [talk(1, "hey", "yo|what's up", "nothing much", "*[photo]|same"), talk(2, "hi", "no")]
     found = lineups(material_of([*short, *chatter(2, turns=4)], chatter(2, seed=1)))[:4]
-    ids = [[ranking.reply_ids(reader, its)[: ranking.MOST_TOKENS] for its in one.candidates] for one in found]
+    ids = ranking.candidate_ids(reader, found)
     vocabulary = sorted({token for its in ids for candidate in its for token in candidate})
-    for one, its, got in zip(found, ids, ranking.likelihoods(reader, found), strict=True):
-        for wanted, likelihood in zip(its[:1] + its[5:15:5], got[:1] + got[5:15:5], strict=True):
+    usual = ranking.usualness(reader, found)
+    for one, its, got in zip(found, ids, ranking.scores(reader, found, usual), strict=True):
+        for wanted, score in zip(its[:1] + its[5:15:5], got[:1] + got[5:15:5], strict=True):
             after = brute_force(reader, wanted, one.context.conversation, vocabulary)
             alone = brute_force(reader, wanted, Conversation(()), vocabulary)
-            assert likelihood == pytest.approx((after, alone, len(wanted)), abs=1e-4)
-
-
-def test_likelihoods_are_compared_as_they_are_a_token_or_over_the_context():
-    one = ranking.Likelihood(-6.0, -9.0, 3)
-    assert [one.normalised(how) for how in ("sum", "token", "context")] == [-6.0, -2.0, 1.0]
+            assert usual[wanted] == pytest.approx(alone, abs=1e-4) and score == pytest.approx(after - alone, abs=1e-4)
 
 
 def test_a_line_up_has_nine_others_that_were_not_said_in_the_session(material):
@@ -96,9 +92,9 @@ def test_a_model_that_learned_how_the_owner_writes_tells_them_from_others(tiny_b
     made = [talk(n, *(letters(("nopqrst", "abcdefg")[t % 2], 100 * n + t) for t in range(6))) for n in range(12)]
     found = lineups(material_of(made[:6]))
     reader = reader_of(tiny_base("llama"))
-    before = ranking.ranking(reader, found)
+    before, usual = ranking.ranking(reader, found), ranking.usualness(reader, found)
     overfit(reader, made[6:], steps=25)
-    after = ranking.ranking(reader, found)
+    after = ranking.ranking(reader, found, usual=usual)
     assert before.theirs.hits.value < 0.5 and after.theirs.hits.value > 0.9
     assert after.theirs.mrr.low > before.theirs.mrr.high
 

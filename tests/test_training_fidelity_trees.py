@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from transformers import Gemma2Config, Gemma2ForCausalLM
 
-from tests.talks import reader_of
+from tests.talks import CPU, reader_of
 from tests.tiny import FAMILIES
-from training.fidelity.trees import Branch, Tree, score
+from training.fidelity.trees import Branch, Reader, Tree, score
+from twin.prompt import PromptSpec
 
 
 def plain(reader, trunk, branch, vocabulary=None) -> list[float]:
@@ -50,6 +52,19 @@ def test_a_narrowed_vocabulary_shares_out_what_the_others_get(tiny_base, family)
     vocabulary = sorted({token for branch in tree.branches for token in branch.ids} | {7, 300})
     for branch, found in zip(tree.branches, score(reader, [tree], vocabulary)[0], strict=True):
         assert found == pytest.approx(plain(reader, tree.trunk, branch, vocabulary), abs=1e-4)
+
+
+def test_a_head_with_more_than_a_matrix_is_read_as_the_model_reads_it():
+    torch.manual_seed(0)
+    shape = {"vocab_size": 320, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "head_dim": 16}
+    config = Gemma2Config(num_attention_heads=4, num_key_value_heads=2, final_logit_softcapping=2.0, **shape)
+    config._attn_implementation = "eager"
+    reader = Reader(Gemma2ForCausalLM(config).eval(), PromptSpec(), None, CPU)  # type: ignore[arg-type]
+    tree = some_tree(6)
+    vocabulary = sorted({token for branch in tree.branches for token in branch.ids})
+    for chosen in (None, vocabulary):
+        for branch, found in zip(tree.branches, score(reader, [tree], chosen)[0], strict=True):
+            assert found == pytest.approx(plain(reader, tree.trunk, branch, chosen), abs=1e-4)
 
 
 def test_a_sequence_is_never_longer_than_a_sliding_window_sees(tiny_base):

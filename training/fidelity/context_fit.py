@@ -4,7 +4,7 @@ Knows nothing of style, or of how vectors are made.
 
     fit = (cos_system - cos_random) / (cos_true - cos_random)
 
-Each cosine is one between the vector of what the other side said last and that of a reply, its bubbles as lines, on
+Each cosine is one between the vector of the last turns before a reply and that of the reply, bubbles as lines, on
 average over the contexts. For the random reply it is the mean over all of a sample of the owner's training replies, so
 that nothing is left to one draw. 0 is what any reply of the owner's gets, 1 what the true ones get; a system that says
 again what it was told gets more than 1. An empty reply is about nothing: its cosine is 0.
@@ -25,8 +25,10 @@ from training.fidelity.bootstrap import NOTHING, Floats, mean, measured, plain, 
 from training.fidelity.material import Bubbles, Context, Material, Measured
 from training.fidelity.sentences import Vectors
 
-TURNS = 1
-"""How many turns before the reply are what it is to fit."""
+TURNS = 3
+"""How many turns before the reply are what it is to fit, the owner's own among them. On the 335 validation replies of
+the development corpus true replies stand out from random ones most clearly after three: the difference of their cosines
+is 16.8, 18.7, 20.2, 19.8 and 19.1 times its standard error after 1, 2, 3, 4 and 6 turns (.172 after three)."""
 _SAMPLE = 500  # training replies
 _CLEARLY = 0.02  # cosine
 Embed = Callable[[Sequence[str]], Vectors]

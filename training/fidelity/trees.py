@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from inference.head import Head
 from twin.prompt import PromptSpec
 from twin.tokens import Tokenizer
 
@@ -29,8 +30,8 @@ class Reader:
     """A language model, and how conversations are written for it.
 
     Attributes:
-        model: a causal LM whose output head is one matrix without a bias (see `training.loss.check_head`); with an
-            adapter on it, peft's inner model.
+        model: a causal LM with a head that `inference.head` can take apart (see `training.loss.check_head`); with an
+            adapter in it, peft's inner model.
         spec, tokenizer: of the same model.
     """
 
@@ -88,8 +89,8 @@ def score(
     chosen = None if vocabulary is None else torch.tensor(vocabulary, device=reader.device)
     found = []
     with torch.inference_mode():
-        head = reader.model.get_output_embeddings().weight
-        head = head if chosen is None else head[chosen]
+        head = Head.of(reader.model)
+        head = head if chosen is None else _narrowed(head, chosen)
         for tree in trees:
             found.append(_score(reader, tree, head, chosen))
             on_tree()
@@ -97,7 +98,7 @@ def score(
     return found
 
 
-def _score(reader: Reader, tree: Tree, head: torch.Tensor, chosen: torch.Tensor | None) -> list[list[float]]:
+def _score(reader: Reader, tree: Tree, head: Head, chosen: torch.Tensor | None) -> list[list[float]]:
     ids, positions = list(tree.trunk), list(range(len(tree.trunk)))
     before: list[int] = []
     for branch in tree.branches:
@@ -108,21 +109,31 @@ def _score(reader: Reader, tree: Tree, head: torch.Tensor, chosen: torch.Tensor 
     hidden = getattr(model, model.base_model_prefix)(
         input_ids=torch.tensor([ids], device=device),
         position_ids=torch.tensor([positions], device=device),
-        attention_mask=_mask(tree, head.dtype).to(device),
+        attention_mask=_mask(tree, model.dtype).to(device),
         use_cache=False,
     ).last_hidden_state[0]
     labels = torch.tensor([token for branch in tree.branches for token in branch.ids], device=device)
     wanted = labels if chosen is None else torch.searchsorted(chosen, labels)
-    flat = iter(_log_likelihoods(hidden[torch.tensor(before, device=device)].to(head.dtype), head, wanted).tolist())
+    flat = iter(
+        _log_likelihoods(hidden[torch.tensor(before, device=device)].to(head.weight.dtype), head, wanted).tolist()
+    )
     return [[next(flat) for _ in branch.ids] for branch in tree.branches]
 
 
-def _log_likelihoods(hidden: torch.Tensor, head: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _narrowed(head: Head, chosen: torch.Tensor) -> Head:
+    """The head over some ids of the vocabulary, in their order."""
+    weight = head.weight[chosen]
+    for token, row in zip(head.rows.ids.tolist(), head.rows.values, strict=True) if head.rows is not None else ():
+        weight[chosen == token] = row.to(weight.dtype)
+    return Head(weight, None if head.bias is None else head.bias[chosen], head.scale, head.cap)
+
+
+def _log_likelihoods(hidden: torch.Tensor, head: Head, labels: torch.Tensor) -> torch.Tensor:
     """(N,) log-likelihoods of labels after (N, H) hidden states, logits in chunks."""
-    rows = max(1, _CHUNK_BYTES // (4 * head.shape[0]))
+    rows = max(1, _CHUNK_BYTES // (4 * head.weight.shape[0]))
     parts = []
     for start in range(0, len(labels), rows):
-        logits = (hidden[start : start + rows] @ head.T).float()
+        logits = head.logits(hidden[start : start + rows]).float()
         parts.append(logits.gather(1, labels[start : start + rows, None])[:, 0] - logits.logsumexp(-1))
     return torch.cat(parts)
 
