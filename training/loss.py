@@ -18,10 +18,12 @@ from typing import Any
 import torch
 
 from inference.head import Head
+from training.attention import use_blocks
 from training.encode import Row
 from twin.errors import ModelError
 
 _TILE_BYTES = (256 << 20, 16 << 20)  # of logits at a time: on a GPU, and on a CPU, where they are to stay in its cache
+_MULTIPLE = 1024  # of words; oneDNN's bf16 products take three times as long for some odd widths
 _TOLD_APART = {"falcon"}  # transformers 5.23 makes its mask without looking at positions
 
 
@@ -58,6 +60,7 @@ def _over_vocabulary(
     pull = torch.zeros(hidden.shape, dtype=exact, device=hidden.device)
     words = head.weight.shape[0]
     width = max(1, _TILE_BYTES[hidden.device.type == "cpu"] // (exact.itemsize * max(1, len(hidden))))
+    width -= width % _MULTIPLE if width > _MULTIPLE else 0
     for start in range(0, words, width):
         part = head.part(start, min(start + width, words))
         logits = part.logits(hidden).to(exact)
@@ -152,6 +155,7 @@ def summed_loss(model: Any, row: Row, device: torch.device) -> torch.Tensor:
 
 def _hidden(model: Any, ids: list[int], positions: list[int], device: torch.device) -> torch.Tensor:
     """(T, H) last hidden states of one packed row."""
+    use_blocks(model)
     at = torch.tensor([positions], device=device)
     mask = _apart(at[0], model.dtype) if _is_told_apart(model.config) else None
     states: torch.Tensor = getattr(model, model.base_model_prefix)(
