@@ -168,7 +168,7 @@ def test_one_that_is_done_makes_room_in_the_middle_of_the_others(made):
     assert writer.steps <= 20, "three short ones are written beside the long one"
 
 
-def test_a_turn_ends_with_its_text_and_a_sequence_with_its_last_token(made):
+def test_a_turn_ends_with_its_text_and_a_sequence_with_its_last_token(made, monkeypatch):
     model, tokenizer = made("gemma3")
     (prompt,) = some(1, 20)
     whole = decoder(made).run([Request(prompt, GREEDY)])[0]
@@ -176,12 +176,9 @@ def test_a_turn_ends_with_its_text_and_a_sequence_with_its_last_token(made):
     half = tokenizer.decode(whole.ids[:10])
     stopped = Decoder(model, tokenizer, lambda text: len(text) >= len(half)).run([Request(prompt, GREEDY)])[0]
     assert stopped.ended == "turn" and len(stopped.ids) <= 11 and whole.text.startswith(stopped.text)
-    tokenizer_eos = tokenizer.eos
-    try:
-        tokenizer.eos = whole.ids[5]
-        early = Decoder(model, tokenizer, lambda text: False).run([Request(prompt, GREEDY)])[0]
-    finally:
-        tokenizer.eos = tokenizer_eos
+    monkeypatch.setattr(tokenizer, "eos", whole.ids[5])
+    monkeypatch.setattr(tokenizer, "ends", frozenset([whole.ids[5]]), raising=False)
+    early = Decoder(model, tokenizer, lambda text: False).run([Request(prompt, GREEDY)])[0]
     assert early.ended == "turn" and early.ids == whole.ids[: whole.ids.index(whole.ids[5]) + 1]
     assert early.text == tokenizer.decode(early.ids[:-1])
 
