@@ -24,8 +24,9 @@ NOTHING = Measured(math.nan, math.nan, math.nan)
 
 def weights(count: int, seed: int, resamples: int = RESAMPLES) -> Floats:
     """How often each of `count` things is drawn in each resample: (resamples, count), each row sums to `count`."""
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    return drawn.astype(np.float64)
+    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    cells = (drawn + np.arange(resamples)[:, None] * count).ravel()
+    return np.bincount(cells, minlength=resamples * count).reshape(resamples, count).astype(np.float64)
 
 
 def measured(value: float, resampled: Floats) -> Measured:
@@ -45,10 +46,10 @@ def mean(values: Floats, seed: int) -> Measured:
 
 
 def plain(it: Measured, digits: int = 4) -> dict[str, Any] | None:
-    """Rounded plain numbers for scripts; None when nothing could be measured."""
+    """Rounded plain numbers for scripts; None where nothing was measured, or without an interval."""
     if not math.isfinite(it.value):
         return None
-    return {"value": round(it.value, digits), "low": round(it.low, digits), "high": round(it.high, digits)}
+    return {name: rounded(getattr(it, name), digits) for name in ("value", "low", "high")}
 
 
 def rounded(value: float, digits: int = 4) -> float | None:

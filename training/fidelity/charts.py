@@ -6,11 +6,11 @@ Knows nothing of measures; titles, numbers and places on a line come in.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LEFT, _RIGHT, _LINE, _TOP, _BOTTOM = 460, 128, 52, 24, 10, 22
+_WIDTH, _LEFT, _RIGHT, _LINE, _TOP, _BOTTOM = 480, 178, 56, 24, 10, 22
 _MOST_TICKS = 5
 
 
@@ -51,8 +51,7 @@ def dots(marks: Sequence[Mark], title: str, percent: bool = False) -> str:
     )
 
 
-def _line(mark: Mark, y: float, at: object) -> str:
-    assert callable(at)
+def _line(mark: Mark, y: float, at: Callable[[float], float]) -> str:
     weight = ' font-weight="600"' if mark.bold else ""
     parts = [f'<text x="{_LEFT - 10}" y="{y + 4}" text-anchor="end"{weight}>{escape(mark.label)}</text>']
     if math.isfinite(mark.value):

@@ -50,6 +50,13 @@ class Row:
             return ""
         return f"{written(found.low, self.form)} to {written(found.high, self.form)}" if found.low != found.high else ""
 
+    def give_or_take(self, system: SystemReport) -> str:
+        """Half of that interval, as "±0.07"; empty when it has none."""
+        found = self.get(system)
+        if found is None or not math.isfinite(found.high - found.low) or found.high == found.low:
+            return ""
+        return f"±{written((found.high - found.low) / 2, self.form).lstrip('+')}"
+
 
 def written(value: float, form: Form) -> str:
     """A number of a form."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,12 +15,12 @@ from rich.table import Table
 from training.fidelity.material import Bubbles
 from training.fidelity.report import Report, Sample
 from training.fidelity.rows import applying, voids
-from training.fidelity.systems import BASE, LABELS, NEAREST, TWIN
+from training.fidelity.systems import BASE, EXAMPLES, LABELS, NEAREST, OWNER, RANDOM, STRANGER, TWIN
 from twin.messages import Turn
 
 _CONTEXT_SHOWN = 3
-_SHORT = {TWIN: "twin", BASE: "base", "examples": "base +20", NEAREST: "nearest", "random": "any past"}
-_SHORT |= {"somebody else": "somebody else", "owner": "you"}
+_SHORT = {TWIN: "twin", BASE: "base", EXAMPLES: "base +20", NEAREST: "nearest", RANDOM: "any past"}
+_SHORT |= {STRANGER: "others", OWNER: "you"}
 _SIDES = (BASE, NEAREST, TWIN)
 
 
@@ -42,16 +43,17 @@ def _numbers(report: Report) -> Table:
     table = Table(
         title=f"{who} on {report.contexts:,} moments later than everything it learned from",
         title_justify="left",
-        caption="Below each number: where it lies in 95 of 100 such samples of moments.",
+        caption="±: give or take so much in 95 of 100 such samples of moments.",
         caption_justify="left",
-        show_lines=True,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
     )
-    table.add_column("measure, and what is good", ratio=1, min_width=24, overflow="fold")
+    table.add_column("measure, and what is good", ratio=1, min_width=30, overflow="fold")
     for system in report.systems:
-        table.add_column(escape(_SHORT.get(system.name, system.name)), justify="right", overflow="fold", max_width=10)
+        table.add_column(escape(_SHORT.get(system.name, system.name)), justify="right", overflow="fold", max_width=9)
     for row in applying(report):
         cells = [
-            row.text(system) + (f"\n[dim]{interval}[/dim]" if (interval := row.interval(system)) else "")
+            row.text(system) + (f"\n[dim]{noise}[/dim]" if (noise := row.give_or_take(system)) else "")
             for system in report.systems
         ]
         table.add_row(f"[bold]{row.title.strip()}[/bold]\n[dim]{row.good}[/dim]", *cells)
@@ -59,7 +61,8 @@ def _numbers(report: Report) -> Table:
 
 
 def _legend(report: Report) -> str:
-    named = [f"{_SHORT[system.name]}: {LABELS[system.name]}" for system in report.systems if system.name in _SHORT]
+    explained = (BASE, EXAMPLES, NEAREST, RANDOM, STRANGER)
+    named = [f"{_SHORT[its.name]}: {LABELS[its.name]}" for its in report.systems if its.name in explained]
     return "; ".join(named) + "."
 
 
