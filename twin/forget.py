@@ -104,6 +104,7 @@ def forget(store: Store, settings: Settings, chat_id: int, before: datetime, now
     held = _snapshots(settings.datasets, chat_id, before, sets)
     wishes.note_snapshots(wish, held)
     _remove_snapshots(settings.datasets, held)
+    _remove_checkpoints(settings.runs)
     compact(store)
     stale = [m.version for m in _manifests(settings, store) if wishes.learned_by(m, wish)]
     return _told(store, settings, chat_id, before, rows, held, stale)
@@ -251,3 +252,9 @@ def _remove_snapshots(folder: Path, held: dict[str, bool]) -> None:
                 f" removed ({error.strerror})",
                 "delete that folder, then run the same command again",
             ) from error
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """Those of trainings that broke off; none may go on with what it learned."""
+    for path in folder.glob("*/checkpoint.pt"):
+        path.unlink(missing_ok=True)
