@@ -37,7 +37,8 @@ APART = 0.1
 """How much better a wrong person must be told than the owner's own past, for fidelity to mean anything."""
 LEAST = 20
 HALF = 0.5
-_DRAWN, _PARTED = 6400, 2400  # replies in all draws, in all partitions: small samples are drawn more often
+_DRAWN, _MOST_DRAWS = 4800, 20  # replies in all draws: small samples are drawn more often
+_PARTITIONS = 6
 
 
 @dataclass(frozen=True)
@@ -149,11 +150,10 @@ def _paired(
 ) -> tuple[float, Floats]:
     """The mean AUC over partitions in which a group is in one fold, and its resamples."""
     size = len(labels) // 2
-    partitions = -(-_PARTED // size)
     better = np.zeros((size, size))
-    for turn in range(partitions):
+    for turn in range(_PARTITIONS):
         folds = classifier.folds_of(groups, labels, 1000 * seed + turn)
-        better += _better(classifier.out_of_fold(rows, labels, folds), size) / partitions
+        better += _better(classifier.out_of_fold(rows, labels, folds), size) / _PARTITIONS
     return float(better.mean()), _resampled(better, drawn, drawn)
 
 
@@ -181,10 +181,11 @@ def _unpaired(
 def _draws(count: int, size: int, seed: int) -> list[classifier.Ints]:
     """Samples of `size` places among `count`, each in order; every place comes before any comes again."""
     draws: list[classifier.Ints] = []
-    while len(draws) * size < _DRAWN:
+    times = min(_MOST_DRAWS, -(-_DRAWN // size))
+    while len(draws) < times:
         shuffled = np.random.default_rng([seed, len(draws)]).permutation(count)
         draws += [np.sort(shuffled[start : start + size]) for start in range(0, count - size + 1, size)]
-    return draws[: -(-_DRAWN // size)]
+    return draws[:times]
 
 
 def _labels(size: int) -> classifier.Ints:
