@@ -99,7 +99,7 @@ def _choose(best: torch.Tensor, places: torch.Tensor, log_total: float, scores: 
     if how.temperature == 0:
         return int(places[0])
     if how.top_p == 1 and not how.min_p and not how.top_k:
-        return _drawn((scores.double() - log_total).exp(), draw.chance)
+        return _of_all(best, places, log_total, scores, draw.chance)
     chances, complete = (best[:0], False) if how.top_k > len(best) else nucleus(best, log_total, how)
     for count in (_MORE, len(scores)):
         if complete or len(best) == len(scores):
@@ -107,6 +107,16 @@ def _choose(best: torch.Tensor, places: torch.Tensor, log_total: float, scores: 
         best, places = (found.cpu() for found in scores.topk(min(max(count, how.top_k), len(scores))))
         chances, complete = nucleus(best.double(), log_total, how)
     return int(places[_drawn(chances, draw.chance)])
+
+
+def _of_all(best: torch.Tensor, places: torch.Tensor, log_total: float, scores: torch.Tensor, chance: float) -> int:
+    """Nothing is cut: likeliest first, so that all are looked at only when a number falls behind the likeliest."""
+    for count in (_MORE, len(scores)):
+        sums = (best.double() - log_total).exp().cumsum(0)
+        if chance < float(sums[-1]) and len(best) < len(scores):
+            return int(places[int(torch.searchsorted(sums, chance, right=True))])
+        best, places = (found.cpu() for found in scores.topk(min(count, len(scores))))
+    return int(places[_drawn((best.double() - log_total).exp(), chance)])
 
 
 def _drawn(chances: torch.Tensor, chance: float) -> int:
