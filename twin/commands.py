@@ -17,6 +17,7 @@ import click
 
 from twin.console import OpenGroup, echo_json
 from twin.errors import AdapterError, SettingsError
+from twin.evaluations import Evaluations
 from twin.jobs import Job, JobQueue
 from twin.registry import Manifest, Registry
 from twin.settings import default_home, default_toml, load_settings, settings_file
@@ -95,12 +96,15 @@ def list_adapters(as_json: bool) -> None:
 @click.argument("version")
 @_JSON
 def show(version: str, as_json: bool) -> None:
-    """Everything the manifest of one version says."""
+    """Everything the manifest of one version says, and what `twin eval` found last."""
     with _registry() as registry:
         row = _adapter_row(registry, version)
         manifest = Manifest.read(registry.path(version)).as_dict()
+        found = Evaluations(registry.db).latest(version)
+    evaluation = asdict(found) if found is not None else None
     if as_json:
-        echo_json(manifest | {name: row[name] for name in ("serves", "promoted_at", "damage", "stale")})
+        told = {name: row[name] for name in ("serves", "promoted_at", "damage", "stale")}
+        echo_json(manifest | told | {"evaluation": evaluation})
         return
     from rich.console import Console
     from rich.pretty import Pretty
@@ -111,6 +115,10 @@ def show(version: str, as_json: bool) -> None:
     if row["stale"]:
         console.print(_STALE, markup=False)
     console.print(Pretty(manifest, expand_all=True))
+    if evaluation is None:
+        console.print(f"`twin eval {version}` measures how much it sounds like you.", markup=False)
+    else:
+        console.print("Measured last:", Pretty(evaluation, expand_all=True))
 
 
 @adapters.command()

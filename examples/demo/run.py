@@ -63,8 +63,8 @@ def main() -> None:
         if not newest["serves"]:
             print("That was too little to prove itself; for this demo, let it serve all the same:")
             twin("adapters", "promote", newest["version"])
-        step(5, "Before and after, on conversations later than everything it learned from")
-        report = ask("eval", "--samples", "5")
+        step(5, "How much it sounds like them, on conversations later than everything it learned from")
+        report = ask("eval", "--quick", "--contexts", "40", "--samples", "5")
         REPORT.write_text(report)
         print(report)
         STAMP.write_text(json.dumps({"seconds": SECONDS, "dataset": fingerprint}))
