@@ -21,15 +21,18 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear8bitLt
+from jinja2 import TemplateError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from inference.resident import keep_dequantized
+from twin.chat_templates import derive
 from twin.errors import MemoryTaken, ModelError
 from twin.registry import BaseIdentity
 from twin.sections import EMBEDDED_MODEL
 from twin.settings import Settings
+from twin.templates import Template
 
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft 0.21 asks for it
 logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # int8 tells every call of its cast
@@ -40,7 +43,8 @@ MAX_CPU_PARAMETERS = 4e9
 _EMBEDDED_FOLDER = "gemma3-270m-bf16-1"
 _SIZE_IN_NAME = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)[bB](?![a-zA-Z])")
 _SAMPLE = 1 << 16
-_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
+_DATE = "26 Jul 2024"  # some templates tell one: that which Llama 3.1's tells by itself
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
 class BaseTokenizer:
@@ -53,7 +57,28 @@ class BaseTokenizer:
         bos = self._tokenizer.bos_token_id
         self.bos: tuple[int, ...] = () if bos is None else (bos,)
         self.eos: int | None = self._tokenizer.eos_token_id
+        self.ends: frozenset[int] = frozenset(_ends(folder)) | ({self.eos} if self.eos is not None else set())
         self.pad: int = next(token for token in (self._tokenizer.pad_token_id, self.eos, 0) if token is not None)
+
+    def own_template(self) -> Template | None:
+        """The frame of the model's chat template, thinking switched off; None when it has none.
+
+        Raises:
+            SettingsError: there is no one frame around its turns.
+        """
+        if not self._tokenizer.chat_template:
+            return None
+        special = [str(token) for token in self._tokenizer.added_tokens_decoder.values() if token.special]
+        return derive(self._render, special, self._tokenizer.bos_token or "")
+
+    def _render(self, messages: list[dict[str, str]]) -> str:
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False, date_string=_DATE
+            )
+        except TemplateError as error:
+            raise ValueError(str(error)) from error
+        return text
 
     def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         """Ids of each text; see `twin.prompt.Tokenizer`."""
@@ -62,9 +87,18 @@ class BaseTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids up to the end of the sequence; a template's own marks stay in sight."""
-        kept = list(takewhile(lambda token: token not in (self.eos, self.pad), ids))
+        kept = list(takewhile(lambda token: token not in self.ends and token != self.pad, ids))
         text: str = self._tokenizer.decode(kept, skip_special_tokens=False)
         return text
+
+
+def _ends(folder: Path) -> list[int]:
+    """What a model's maker lets end a reply: instruct models have several such tokens."""
+    try:
+        found = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
+    except (OSError, ValueError, AttributeError):
+        return []
+    return [token for token in (found if isinstance(found, list) else [found]) if isinstance(token, int)]
 
 
 @dataclass(slots=True)
@@ -92,7 +126,7 @@ def has_bf16(device: torch.device) -> bool:
     CPUs with AVX512-BF16 (Zen 4, Cooper Lake) or AMX multiply bf16 matrices twice as fast as fp32 ones.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
     return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 

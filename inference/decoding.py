@@ -197,7 +197,7 @@ class Decoder:
         for number, (token, log_prob) in enumerate(next_tokens(self._scores(), draws)):
             row = self._writing[number]
             on_token(row.ticket, self._take(row, token, log_prob))
-            if token == self._tokenizer.eos or self._is_complete(row.text):
+            if token in self._tokenizer.ends or self._is_complete(row.text):
                 ended.append((number, "turn"))
             elif len(row.ids) >= row.request.how.max_tokens:
                 ended.append((number, "length"))
@@ -242,7 +242,7 @@ class Decoder:
         """Append a token to a reply; returns the text that this makes readable."""
         row.ids.append(token)
         row.log_prob += log_prob
-        new = "" if token == self._tokenizer.eos else row.stream.step(self._tokenizer.backend, token) or ""
+        new = "" if token in self._tokenizer.ends else row.stream.step(self._tokenizer.backend, token) or ""
         row.text += new
         return new
 

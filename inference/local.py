@@ -45,7 +45,7 @@ class LocalGenerator:
         self._base = base
         self._registry = registry
         self._sampling = sampling
-        self._bare = bare.for_tokenizer(base.tokenizer.fingerprint)
+        self._bare = bare.bound_to(base.tokenizer)
         self._model: Any = base.model
         self._spec = self._bare
         self._adapter: str | None = None

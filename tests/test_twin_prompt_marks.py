@@ -97,7 +97,7 @@ def test_what_somebody_wrote_is_a_line_of_text_and_nothing_else(spec: PromptSpec
     for segment in rendered(spec, session):
         if not segment.is_frame:
             assert segment.text and "\n" not in segment.text
-            assert not (spec.frame.reserved and spec.frame.reserved in segment.text)
+            assert not any(mark in segment.text for mark in spec.frame.reserved)
 
 
 @given(specs, conversations())
@@ -195,7 +195,13 @@ def test_settings_say_what_a_prompt_tells(home: Settings) -> None:
     assert settings.owner.language == "ru"
     spec = PromptSpec.of(settings, "ru")
     assert spec == PromptSpec(
-        peer="pseudonym", relation=True, time_of_day=True, gaps=True, language="ru", timezone="Europe/Berlin"
+        template="auto",
+        peer="pseudonym",
+        relation=True,
+        time_of_day=True,
+        gaps=True,
+        language="ru",
+        timezone="Europe/Berlin",
     )
     assert PromptSpec.from_dict(spec.as_dict()) == spec
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inference.base_model import LoadedBase, load_base, locate
+from training.cards import plan_here
 from training.checkpoint import Checkpoints, open_run, remove_others
 from training.encode import Window
 from training.evaluate import evenly
@@ -21,6 +22,7 @@ from training.identity import fingerprint_of, note
 from training.judging import examine
 from training.loss import check_head
 from training.optimizer import default_learning_rate
+from training.plan import Plan
 from training.progress import Progress
 from training.publishing import publish
 from training.qlora import Run
@@ -62,6 +64,7 @@ class _Prepared:
     spec: PromptSpec
     learned: list[Window]
     measured: list[Window]
+    plan: Plan
     started: float
 
 
@@ -115,6 +118,7 @@ def train(
             keep_interrupted=keep_interrupted,
             started=ready.started,
             ranks=ranks,
+            plan=ready.plan,
         )
         run.train()
         if run.interrupted and not (keep_interrupted and run.standing.learned):
@@ -131,15 +135,18 @@ def _prepare(
 ) -> _Prepared:
     say(f"Preparing the base model {settings.base.model} (the first time, this takes a minute)")
     with ranks.first_here_first():
-        locate(settings)
+        folder = locate(settings)
+    plan = ranks.tell(plan_here(settings, folder))
+    if not plan.fits:
+        say("This may need more memory than there is: `twin plan` says what would help")
     started = time.monotonic()
     say(f"Loading the base model {settings.base.model}")
     base = load_base(settings)
     check_head(base.model, base.device)
-    spec = PromptSpec.of(settings, snapshot.account.language).for_tokenizer(base.tokenizer.fingerprint)
+    spec = PromptSpec.of(settings, snapshot.account.language).bound_to(base.tokenizer)
     say("Encoding conversations")
     parts = windows_of(snapshot, ("train", "val"), spec, base.tokenizer, registry.db)
-    return _Prepared(base, spec, parts["train"], evenly(parts["val"], _val_tokens(settings)), started)
+    return _Prepared(base, spec, parts["train"], evenly(parts["val"], _val_tokens(settings)), plan, started)
 
 
 def _val_tokens(settings: Settings) -> int:

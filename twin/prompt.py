@@ -24,14 +24,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 from twin.cutting import stretches
 from twin.errors import AdapterError, SettingsError
 from twin.marks import PeerShown, when, who, zone
 from twin.messages import NOBODY, Conversation, Peer, Speaker, Turn
 from twin.settings import Settings
-from twin.templates import TEMPLATES, Template, read_bubble, write_bubble
+from twin.templates import TEMPLATES, Template, read_bubble, strip_thoughts, write_bubble
 from twin.tokens import Encoded, Segment, Tokenizer, encode
 
 REPEATED_SHARE = 0.5
@@ -43,7 +43,8 @@ class PromptSpec:
     """How conversations become text for one adapter; saved inside it and reloaded to serve (contract 2).
 
     Attributes:
-        template: a name in TEMPLATES.
+        template: a name in TEMPLATES, or "own" for the frame of the model's chat template in `own`; "auto" is not yet
+            bound to a model (see `bound_to`).
         system: text before the first turn, empty for none.
         context_tokens: budget of a whole sequence, reply included, in tokens.
         tokenizer: fingerprint of the tokenizer the adapter was trained with.
@@ -62,9 +63,10 @@ class PromptSpec:
     gaps: bool = False
     language: str = "en"
     timezone: str = "UTC"
+    own: Template | None = None
 
     def __post_init__(self) -> None:
-        for name, known in (("template", tuple(TEMPLATES)), ("peer", get_args(PeerShown))):
+        for name, known in (("template", (*TEMPLATES, "own", "auto")), ("peer", get_args(PeerShown))):
             if getattr(self, name) not in known:
                 raise SettingsError(
                     f"There is no prompt {name} called {getattr(self, name)!r}", f"choose one of {', '.join(known)}"
@@ -73,8 +75,8 @@ class PromptSpec:
 
     @property
     def frame(self) -> Template:
-        """The template's texts."""
-        return TEMPLATES[self.template]
+        """The template's texts; as long as nothing is bound to a model, the plain ones."""
+        return self.own or TEMPLATES.get(self.template, TEMPLATES["plain"])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a manifest; `from_dict` reads them back."""
@@ -108,11 +110,15 @@ class PromptSpec:
             AdapterError: they were written by another version of the renderer.
         """
         try:
-            spec = cls(**values)
-            if any(type(getattr(spec, field.name)) is not type(field.default) for field in fields(cls)):
+            own = None if values.get("own") is None else Template.from_dict(values["own"])
+            spec = cls(**{**values, "own": own})
+            told = [field for field in fields(cls) if field.name != "own"]
+            if any(type(getattr(spec, field.name)) is not type(field.default) for field in told):
+                raise TypeError
+            if (own is None) == (spec.template == "own"):
                 raise TypeError
             return spec
-        except (TypeError, SettingsError) as error:
+        except (TypeError, AttributeError, SettingsError) as error:
             raise AdapterError(
                 "The adapter's prompt specification is not one this version can render",
                 "retrain with `twin train`, or use the version that made it",
@@ -122,13 +128,50 @@ class PromptSpec:
         """The same specification, bound to a tokenizer."""
         return replace(self, tokenizer=fingerprint)
 
+    def bound_to(self, tokenizer: Framed) -> PromptSpec:
+        """The same specification for a model: bound to its tokenizer, and to its chat template if it is to be used.
+
+        Raises:
+            SettingsError: its own template is asked for and there is none, or none that has a frame; or something is
+                to be told before the first turn, and the template has no place for it.
+        """
+        bound = self.for_tokenizer(tokenizer.fingerprint)
+        if self.template == "auto":
+            own = tokenizer.own_template()
+            bound = replace(bound, template="own" if own else "plain", own=own)
+        elif self.template == "own":
+            own = tokenizer.own_template()
+            if own is None:
+                raise SettingsError(
+                    "The base model has no chat template of its own", 'set base.template to "plain" or "chatml"'
+                )
+            bound = replace(bound, own=own)
+        if not bound.frame.takes_system and (self.system or self.peer != "none" or self.relation):
+            raise SettingsError(
+                "The base model's chat template has no place before the first turn",
+                'empty base.system, dataset.peer and dataset.relation, or set base.template to "plain"',
+            )
+        return bound
+
+
+class Framed(Protocol):
+    """What a specification asks of a model's tokenizer."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one tokenizer from another."""
+
+    def own_template(self) -> Template | None:
+        """The frame of the model's chat template; None when it has none."""
+
 
 def render_head(spec: PromptSpec, peer: Peer = NOBODY, chat_id: int = 0) -> list[Segment]:
     """What stands before the first turn: the system text and who is spoken to; no segment when there is neither."""
     frame, system = spec.frame, spec.system
     name = who(chat_id, peer, spec.peer, relation=spec.relation)
     if not name:
-        return [Segment(f"{frame.head_open}{system}{frame.head_close}", True, False)] if system else []
+        head = f"{frame.head_open}{system}{frame.head_close}" if system else frame.head_default
+        return [Segment(head, True, False)] if head else []
     before = f"{system}{frame.head_break}" if system else ""
     return [
         Segment(f"{frame.head_open}{before}(with ", True, False),
@@ -146,8 +189,7 @@ def render_opening(
         at: when the turn begins; previous_at: when the message before it was sent. Both aware; None when unknown.
     """
     told = when(at, previous_at, time_of_day=spec.time_of_day, gaps=spec.gaps, where=zone(spec.timezone))
-    frame = spec.frame.owner if speaker == "owner" else spec.frame.other
-    return Segment(frame.format(f" ({told})" if told else ""), True, False)
+    return Segment(spec.frame.opening(speaker, told), True, False)
 
 
 def render_turn(
@@ -165,7 +207,7 @@ def render_turn(
             previous = turn.bubbles[number - 1].authored
             segments.append(Segment(spec.frame.bubble_break, True, learns and previous))
         segments.append(Segment(spec.frame.text(write_bubble(bubble.text)), False, learns and bubble.authored))
-    segments.append(Segment(spec.frame.close, True, learns and turn.bubbles[-1].authored))
+    segments.append(Segment(spec.frame.closing(turn.speaker), True, learns and turn.bubbles[-1].authored))
     return segments
 
 
@@ -202,8 +244,8 @@ def render_prompt(spec: PromptSpec, conversation: Conversation) -> list[list[Seg
 
 def read_reply(spec: PromptSpec, text: str) -> tuple[str, ...]:
     """Generated text to bubbles: everything up to the end of the turn, a bubble a line, empty ones dropped."""
-    end = spec.frame.close.strip()
-    body = text.split(end, 1)[0] if end else _until_blank_line(text)
+    text = text if spec.template == "plain" else strip_thoughts(text)
+    body = text.split(spec.frame.end, 1)[0] if spec.frame.end else _until_blank_line(text)
     return tuple(bubble for line in body.split(spec.frame.bubble_break) if (bubble := read_bubble(line)))
 
 
@@ -214,8 +256,8 @@ def _until_blank_line(text: str) -> str:
 
 def reply_is_complete(spec: PromptSpec, text: str) -> bool:
     """Whether generated text has reached the end of its turn."""
-    if spec.frame.close.strip():
-        return spec.frame.close.strip() in text
+    if spec.frame.end:
+        return spec.frame.end in text
     return re.search(r"\n[^\S\n]*\n", text.lstrip("\n")) is not None
 
 

@@ -52,7 +52,9 @@ class Base(Section):
 
     model: str = Field(EMBEDDED_MODEL, description="the embedded model, a folder, or a Hugging Face id")
     quantization: Literal["nf4", "int8", "none"] = Field("nf4", description="how the frozen weights are held")
-    template: Literal["plain", "chatml"] = Field("plain", description="how turns are written for the model")
+    template: Literal["auto", "plain", "chatml", "own"] = Field(
+        "auto", description="how turns are written; auto: as the model's own chat template does, plain if it has none"
+    )
     system: str = Field("", description="text before every conversation")
 
 
