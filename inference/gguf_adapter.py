@@ -22,13 +22,16 @@ from twin.errors import AdapterError
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 _NAME = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
-# transformers' model_type: gguf's architecture, and the projections whose rows llama.cpp keeps in another order
+# transformers' model_type: gguf's architecture
 _ARCHITECTURES = {
     "falcon": "FALCON",
+    "gemma2": "GEMMA2",
     "gemma3_text": "GEMMA3",
     "gemma3": "GEMMA3",
+    "granite": "GRANITE",
     "llama": "LLAMA",
     "mistral": "LLAMA",
+    "phi": "PHI2",
     "phi3": "PHI3",
     "qwen2": "QWEN2",
     "qwen3": "QWEN3",
@@ -126,7 +129,7 @@ def _reordering(layer: str, config: dict[str, Any]) -> Callable[[Matrix], Matrix
     """From transformers' order of rows to llama.cpp's, for the weight of this layer."""
     query = int(config["num_attention_heads"])
     heads = Heads(query, int(config.get("num_key_value_heads") or config.get("num_kv_heads") or query))
-    if config["model_type"] in ("llama", "mistral"):
+    if config["model_type"] in ("granite", "llama", "mistral"):
         if layer.endswith("q_proj"):
             return lambda matrix: _rotary(matrix, heads.query)
         if layer.endswith("k_proj"):

@@ -17,6 +17,7 @@ from inference.base_model import fingerprint
 from inference.gguf_adapter import write_gguf
 from inference.merge import merge
 from tests.conftest import Ran
+from tests.tiny import FAMILIES, MORE_FAMILIES
 from tests.tiny_gguf import write_gguf_base
 from twin.errors import AdapterError
 from twin.prompt import PromptSpec
@@ -24,6 +25,8 @@ from twin.registry import BaseIdentity, Manifest, Registry
 from twin.settings import Settings
 from twin.store import Store
 
+WEIGHTS = {"falcon": 8, "falcon-40b": 8, "phi2": 12, "phi3": 8, "phi4-mini": 8}
+"""How many linear layers the tiny models have whose families fuse some."""
 PROMPT = [1, 40, 41, 50, 60, 70]
 STEPS = 8
 
@@ -83,21 +86,28 @@ def in_llama_cpp(base: Path, adapter: Path | None) -> dict[int, float]:
     return {part["id"]: part["logprob"] for part in found}
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3"])
-@pytest.mark.parametrize("rslora", [False, True], ids=["plain", "rank-stabilised"])
+IN_LLAMA_CPP = [*FAMILIES, *MORE_FAMILIES]
+IN_LLAMA_CPP.remove("cohere")  # whose adapters are refused
+IN_LLAMA_CPP.remove("llama3")  # as llama, with factors of rotation in the base
+
+
+@pytest.mark.parametrize(
+    ("family", "rslora"), [*((family, False) for family in IN_LLAMA_CPP), ("llama", True)], ids=str
+)
 def test_llama_cpp_computes_with_the_gguf_what_peft_computes_with_the_folder(
     tmp_path: Path, tiny_base: Callable[[str], Path], family: str, rslora: bool
 ) -> None:
     base = tiny_base(family)
     lora = strong_adapter(base, tmp_path / "adapter", use_rslora=rslora)
-    assert write_gguf(tmp_path / "adapter", base, tmp_path / "adapter.gguf") == 14
+    assert write_gguf(tmp_path / "adapter", base, tmp_path / "adapter.gguf") == WEIGHTS.get(family, 14)
     gguf_base = write_gguf_base(base, tmp_path / "base.gguf")
     _, expected = greedy(lora)
     for token, logprob in in_llama_cpp(gguf_base, tmp_path / "adapter.gguf").items():
         assert logprob == pytest.approx(float(expected[token]), abs=0.02)
     with lora.disable_adapter():
         _, bare = greedy(lora)
-    assert set(in_llama_cpp(gguf_base, None)) == set(bare.topk(5).indices.tolist())
+    for token, logprob in in_llama_cpp(gguf_base, None).items():
+        assert logprob == pytest.approx(float(bare[token]), abs=0.02)
     assert (bare - expected).abs().max() > 0.1
 
 
@@ -125,6 +135,8 @@ def test_what_llama_cpp_cannot_load_is_refused_by_name(tmp_path: Path, tiny_base
     strong_adapter(base, tmp_path / "dora", use_dora=True)
     with pytest.raises(AdapterError, match="DoRA"):
         write_gguf(tmp_path / "dora", base, tmp_path / "out.gguf")
+    with pytest.raises(AdapterError, match="family 'cohere' cannot be written as GGUF"):
+        write_gguf(tmp_path / "dora", tiny_base("cohere"), tmp_path / "out.gguf")
     strong_adapter(base, tmp_path / "odd")
     weights = load_file(tmp_path / "odd" / "adapter_model.safetensors")
     save_file(weights | {"base_model.model.other": torch.zeros(1)}, tmp_path / "odd" / "adapter_model.safetensors")
