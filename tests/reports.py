@@ -73,6 +73,7 @@ def report(*others: str, samples: int = 20, said: str = "hey", void: str | None 
         kind="full",
         seed=0,
         contexts=40,
+        counts={"owner_train": 3701, "owner_test": 40},
         settings={"base": {"model": "gemma3-270m"}, "context_tokens": 1024, "reply": {"temperature": 0.8}},
         yardsticks={"separation": {"void": void}},
         systems=tuple(row(name, 0.45, void=void) for name in (TWIN, BASE, *others, OWNER)),

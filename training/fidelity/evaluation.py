@@ -136,6 +136,7 @@ def evaluate(
         kind=asked.kind,
         seed=asked.seed,
         contexts=len(material.contexts),
+        counts=material.counts,
         settings=_told(settings),
         yardsticks=yardsticks.as_dict(),
         systems=tuple(reports),

@@ -66,6 +66,12 @@ class Material:
     partner_test: tuple[Reply, ...]
     past: tuple[Context, ...]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many replies of whom there are in each period."""
+        periods = ("owner_train", "owner_val", "owner_test", "partner_train", "partner_val", "partner_test")
+        return {name: len(getattr(self, name)) for name in periods}
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

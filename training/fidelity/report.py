@@ -53,7 +53,7 @@ class Report:
         at: when, aware UTC.
         kind: how many contexts and systems: "full", or "quick".
         seed: of sampling and resampling.
-        contexts: how many.
+        contexts: how many; counts: replies of the owner and of partners in each period.
         settings: how replies were made: base model, template, sampling.
         yardsticks: the two ends of each scale; see `training.fidelity.scores.Yardsticks.as_dict`.
         systems: in the order of the table.
@@ -67,6 +67,7 @@ class Report:
     kind: Kind
     seed: int
     contexts: int
+    counts: dict[str, int]
     settings: dict[str, Any]
     yardsticks: dict[str, Any]
     systems: tuple[SystemReport, ...]
@@ -94,6 +95,7 @@ class Report:
             "kind": self.kind,
             "seed": self.seed,
             "contexts": self.contexts,
+            "counts": self.counts,
             "seconds": round(self.seconds, 1),
             "settings": self.settings,
             **losses,
