@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from inference.base_model import load_base, locate
+from training.cards import plan_here
 from training.distributed import joined
 from training.encode import Window
 from training.launch import note_end, note_first
@@ -45,7 +46,8 @@ def follow(settings: Settings, ranks: Ranks) -> None:
         TrainingError: what the first process raises too.
     """
     with ranks.first_here_first():
-        locate(settings)
+        folder = locate(settings)
+    plan = ranks.tell(plan_here(settings, folder))
     base = load_base(settings)
     nothing: tuple[list[Window], list[Window], bool] = ([], [], False)
     learned, measured, keep_interrupted = ranks.tell(nothing)
@@ -61,6 +63,7 @@ def follow(settings: Settings, ranks: Ranks) -> None:
         stop=threading.Event(),
         keep_interrupted=keep_interrupted,
         ranks=ranks,
+        plan=plan,
     )
     run.train()
 

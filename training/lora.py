@@ -24,18 +24,20 @@ from transformers import AutoModelForCausalLM
 from inference.base_model import LoadedBase
 from twin.sections import Train
 
-_CHECKPOINTING_FROM = 1e9
 _ADAPTER = "default"
 _POWER_ITERATIONS = 4  # of the randomised SVD (Halko et al. 2011)
 
 
-def add_lora(base: LoadedBase, how: Train) -> PeftModel:
+def add_lora(base: LoadedBase, how: Train, *, checkpointing: bool = False) -> PeftModel:
     """LoRA on every linear layer but the head; no `modules_to_save`, so adapters stay small and swappable.
+
+    Args:
+        checkpointing: compute activations a second time instead of keeping them; `training.plan` tells when.
 
     Raises:
         ValueError: LoftQ is asked for over a base model that is not in 4 bits (the settings refuse it before).
     """
-    if base.parameters > _CHECKPOINTING_FROM:
+    if checkpointing:
         base.model.activation_checkpointing_enable({"use_reentrant": False})
     lora = get_peft_model(base.model, _config(how))
     if how.init == "pissa":
@@ -63,7 +65,7 @@ def _config(how: Train) -> LoraConfig:
     halves = 2 if how.init == "pissa" else 1
     return LoraConfig(
         r=how.rank * halves,
-        lora_alpha=how.alpha * (math.sqrt(halves) if how.lora == "rslora" else halves),
+        lora_alpha=how.alpha if halves == 1 else how.alpha * (math.sqrt(2) if how.lora == "rslora" else 2),
         lora_dropout=how.dropout,
         target_modules="all-linear",
         bias="none",

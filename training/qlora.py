@@ -30,6 +30,7 @@ from training.lora import add_lora
 from training.measuring import Measurer
 from training.optimizer import default_epochs, optimizer_state, restore_optimizer, schedule
 from training.pace import Pace, steps_in_all
+from training.plan import ROW_ON_CPU, Plan
 from training.progress import Point, Progress, write_curve
 from training.ranks import Ranks
 from training.standing import Standing
@@ -38,7 +39,6 @@ from twin.errors import TrainingError
 from twin.registry import new_version
 from twin.settings import Settings
 
-_ROW_TOKENS = 1024  # longer rows cost more attention than they save; measured on CPU: 1024 > 2048 tokens/s
 _ATTEMPTS = 2
 
 
@@ -53,6 +53,7 @@ class Run:
         stop: ends the run after the step that it is at, with a checkpoint.
         keep_interrupted: measure what a run that was stopped came to, since it may be published.
         clock: seconds, of any origin; started: when `train.max_seconds` began.
+        plan: how long rows are and whether activations are computed again; the same in all processes.
 
     Attributes:
         lora: the base model with its adapter; once trained, in its best state.
@@ -78,6 +79,7 @@ class Run:
         started: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         ranks: Ranks | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.base = base
         self.settings = settings
@@ -98,10 +100,11 @@ class Run:
         self.truncated_turns = sum(window.truncated for window in train_windows)
         self.interrupted = False
         torch.manual_seed(self._how.seed)
-        self.lora: PeftModel = add_lora(base, self._how)
+        self._row_tokens = plan.row_tokens if plan else min(ROW_ON_CPU, self._how.batch_tokens)
+        self.lora: PeftModel = add_lora(base, self._how, checkpointing=plan is not None and plan.checkpointing)
         self._first_state = self._state()
-        self._measure = Measurer(base, val_windows, row_tokens(settings), self._ranks)
-        self.measure = Measurer(base, val_windows, row_tokens(settings), Ranks())
+        self._measure = Measurer(base, val_windows, self._row_tokens, self._ranks)
+        self.measure = Measurer(base, val_windows, self._row_tokens, Ranks())
         self.standing: Standing
 
     @property
@@ -162,7 +165,7 @@ class Run:
             before = self._measure()
         took = self._ranks.tell(self._clock() - begin)
         return Standing.at_start(
-            self._rate, row_tokens(self.settings), before, took, self._pace.measurements(took), attempt=1
+            self._rate, self._row_tokens, before, took, self._pace.measurements(took), attempt=1
         )
 
     def _begin(self, at: Standing) -> None:
@@ -288,7 +291,3 @@ class Run:
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {name: value.detach().cpu().clone() for name, value in get_peft_model_state_dict(self.lora).items()}
-
-
-def row_tokens(settings: Settings) -> int:
-    return min(_ROW_TOKENS, settings.train.batch_tokens)
