@@ -13,6 +13,7 @@ import inference.base_model
 import inference.resident
 from inference.base_model import has_bf16, load_base
 from training.encode import Window, pack
+from training.evaluate import held_out_loss
 from training.lora import add_lora
 from training.loss import summed_loss
 from twin.sections import Base, Train
@@ -63,6 +64,22 @@ def test_an_adapter_trained_on_plain_layers_serves_on_quantized_ones(settings, q
         served = PeftModel.from_pretrained(quantized.model, tmp_path).eval()
         assert float(summed_loss(served.base_model.model, ROW, CPU)) == pytest.approx(learned, rel=1e-4)
     assert learned < 0.999 * before
+
+
+def test_in_four_bits_a_measurement_leaves_the_weights_as_they_were_trained_on(quantized):
+    lora = add_lora(quantized, Train(rank=4, dropout=0.0))
+    first = [weight for name, weight in lora.named_parameters() if "layers.0" in name and "lora_B" in name]
+
+    def gradients():
+        lora.train()
+        return torch.autograd.grad(summed_loss(quantized.model, ROW, CPU), first)
+
+    before = gradients()
+    held_out = held_out_loss(quantized.model, [ROW], CPU)
+    assert held_out.nats > 0
+    for ours, theirs in zip(gradients(), before, strict=True):
+        assert ours.abs().max() > 0
+        torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("scarce", ["parameters", "memory"])

@@ -161,7 +161,8 @@ def test_the_rate_warms_up_then_falls_to_a_twentieth():
     assert [default_epochs(n) for n in (10, 1_000, 10_000)] == [3, 2, 1]
 
 
-def test_quantized_weights_are_four_bit_and_frozen(home, tiny_base):
+def test_quantized_weights_are_four_bit_and_frozen(home, tiny_base, monkeypatch):
+    monkeypatch.setattr("inference.resident.MAX_PARAMETERS", 0)
     base = load_base(home.model_copy(update={"base": Base(model=str(tiny_base()))}))
     kinds = {type(module).__name__ for module in base.model.model.layers.modules()}
     assert "Linear4bit" in kinds and not any(weight.requires_grad for weight in base.model.parameters())
