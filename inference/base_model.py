@@ -154,7 +154,7 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
             dtype=dtype,
             local_files_only=True,
             device_map={"": device},
-            quantization_config=_quantization(settings.base.quantization, dtype),
+            quantization_config=quantization_config(settings.base.quantization, dtype),
         )
         tokenizer = BaseTokenizer(folder)
         identity = BaseIdentity(settings.base.model, fingerprint(folder), settings.base.quantization)
@@ -177,7 +177,7 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
     return LoadedBase(model, tokenizer, identity, device, parameters, folder)
 
 
-def _quantization(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+def quantization_config(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
     """NF4 with double quantization (QLoRA, Dettmers et al. 2023), or LLM.int8 (Dettmers et al. 2022)."""
     if kind == "none":
         return None

@@ -29,11 +29,12 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for scr
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A verified adapter and the base model it was trained on."""
+    """A verified adapter and the base model it was trained on; `corrects` as in `inference.merge`."""
 
     version: str
     folder: Path
     base: Path
+    corrects: bool
 
 
 @click.command("merge")
@@ -45,7 +46,7 @@ def merge_command(out: Path, version: str | None, as_json: bool) -> None:
     with _chosen(version, out) as chosen, Console(stderr=True).status("Merging"):
         from inference.merge import merge
 
-        merge(chosen.folder, chosen.base, out)
+        merge(chosen.folder, chosen.base, out, corrects=chosen.corrects)
     if as_json:
         echo_json({"version": chosen.version, "path": str(out)})
     else:
@@ -63,6 +64,11 @@ def gguf_command(out: Path, version: str | None, as_json: bool) -> None:
     with _chosen(version, out) as chosen:
         from inference.gguf_adapter import write_gguf
 
+        if chosen.corrects:
+            raise AdapterError(
+                f"The adapter {chosen.version} corrects what NF4 lost of the base model; a GGUF lost something else",
+                'train one with train.init = "default" for llama.cpp, or write a model with `twin adapters merge`',
+            )
         draft = out.with_name(f".{out.name}.draft")
         try:
             count = write_gguf(chosen.folder, chosen.base, draft)
@@ -92,7 +98,8 @@ def _chosen(version: str | None, out: Path) -> Iterator[_Chosen]:
         if chosen is None:
             raise AdapterError("No adapter serves yet", "train one with `twin train`, or give --version")
         manifest = registry.verify(chosen)
-        yield _Chosen(chosen, registry.path(chosen), _base(settings, manifest.base.model, manifest.base.fingerprint))
+        base = _base(settings, manifest.base.model, manifest.base.fingerprint)
+        yield _Chosen(chosen, registry.path(chosen), base, manifest.lora.get("init") == "loftq")
 
 
 def _base(settings: Settings, model: str, expected: str) -> Path:

@@ -13,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from inference.base_model import fingerprint
+from inference.base_model import fingerprint, load_base
 from inference.gguf_adapter import write_gguf
 from inference.merge import merge
 from tests.conftest import Ran
@@ -22,6 +22,7 @@ from tests.tiny_gguf import write_gguf_base
 from twin.errors import AdapterError
 from twin.prompt import PromptSpec
 from twin.registry import BaseIdentity, Manifest, Registry
+from twin.sections import Base
 from twin.settings import Settings
 from twin.store import Store
 
@@ -130,6 +131,30 @@ def test_a_merged_folder_is_a_normal_model_that_answers_as_peft_does(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "merged"]
 
 
+@pytest.mark.parametrize("options", [{"use_dora": True}, {"use_rslora": True}], ids=["dora", "rank-stabilised"])
+def test_every_kind_of_adapter_can_be_merged(
+    tmp_path: Path, tiny_base: Callable[[str], Path], options: dict[str, bool]
+) -> None:
+    lora = strong_adapter(tiny_base("llama"), tmp_path / "adapter", **options)
+    merge(tmp_path / "adapter", tiny_base("llama"), tmp_path / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    assert torch.allclose(greedy(merged)[1], greedy(lora)[1], atol=1e-3)
+
+
+def test_an_adapter_that_corrects_4_bit_weights_is_merged_into_those(
+    home: Settings, tmp_path: Path, tiny_base: Callable[[str], Path], run_twin: Callable[..., Ran], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("TWIN_BASE__MODEL", str(tiny_base("llama")))
+    version = publish(home, tiny_base("llama"), {"init": "loftq"})
+    assert "corrects what NF4 lost" in run_twin("adapters", "gguf", tmp_path / "a.gguf").err
+    assert run_twin("adapters", "merge", tmp_path / "merged").code == 0
+    base = load_base(home.model_copy(update={"base": Base(model=str(tiny_base("llama")))}))
+    expected = greedy(PeftModel.from_pretrained(base.model, home.adapters / version))[1]
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
+    assert not hasattr(merged.config, "quantization_config")
+    assert torch.allclose(greedy(merged)[1], expected, atol=5e-3)
+
+
 def test_what_llama_cpp_cannot_load_is_refused_by_name(tmp_path: Path, tiny_base: Callable[[str], Path]) -> None:
     base = tiny_base("llama")
     strong_adapter(base, tmp_path / "dora", use_dora=True)
@@ -159,7 +184,7 @@ def test_the_command_writes_both_forms_of_the_adapter_that_serves(
     assert not (home.home / "b.gguf").exists()
 
 
-def publish(home: Settings, base: Path) -> str:
+def publish(home: Settings, base: Path, lora: dict[str, Any] | None = None) -> str:
     """A promoted adapter over this base."""
     with Store.open(home.database) as store:
         registry = Registry(home.adapters, store.db)
@@ -172,7 +197,7 @@ def publish(home: Settings, base: Path) -> str:
                 prompt=PromptSpec(),
                 dataset="",
                 owner_turns=1,
-                lora={},
+                lora=lora or {},
                 metrics={},
                 versions={},
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from peft import PeftModel
 from peft.utils.integrations import dequantize_module_weight
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 from inference.base_model import LoadedBase, load_base
@@ -76,7 +78,20 @@ def test_what_is_saved_says_its_kind_as_peft_does(loaded: Loaded, tmp_path: Path
         add_lora(loaded("nf4"), Train(rank=4, lora=kind)).save_pretrained(tmp_path / kind)  # type: ignore[arg-type]
         config = json.loads((tmp_path / kind / "adapter_config.json").read_text())
         assert (config["use_rslora"], config["use_dora"]) == told
-        assert not config["modules_to_save"] and config["bias"] == "none"
+        assert not config["modules_to_save"] and config["bias"] == "none" and type(config["lora_alpha"]) is int
+
+
+def test_a_plain_adapter_holds_nothing_that_vllm_refuses(loaded: Loaded, tmp_path: Path) -> None:
+    """Its rules: LoRA matrices of linear layers and nothing else, no bias, no DoRA, no whole or trained rows."""
+    add_lora(loaded("nf4"), Train()).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    linear = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+    assert set(config["target_modules"]) == linear and config["r"] <= 16 and config["peft_type"] == "LORA"
+    assert not any(config[name] for name in ("modules_to_save", "use_dora", "trainable_token_indices", "lora_bias"))
+    shape = re.compile(r"base_model\.model\.model\.layers\.\d+\.\w+\.(\w+)\.lora_[AB]\.weight")
+    with safe_open(tmp_path / "adapter_model.safetensors", framework="pt") as tensors:
+        found = [shape.fullmatch(name) for name in tensors.keys()]  # noqa: SIM118 - no mapping
+    assert {match[1] for match in found if match} == linear and all(found)
 
 
 @pytest.mark.parametrize("kind", ["lora", "rslora"])
