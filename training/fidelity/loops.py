@@ -11,8 +11,7 @@ A reply loops when in it stands
 - up to four characters of any kind over and over for sixty characters ("!!!!", "hahaha" and "sooooo" of people end
   earlier).
 
-Laughter is no word here, and a stretched character counts once. Of 120,000 turns that 200 people really wrote, 49 loop:
-nearly all are jokes, and calls into a dead line.
+Laughter is no word here, and a stretched character counts once. Of 120,000 turns that 200 people really wrote, 49 loop.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ stay; every other word becomes its shape, as in text distortion (Stamatatos 2017
 Distortion"): `X` a capital, `x` any other letter, `0` a digit, runs cut at four. An apostrophe belongs to its word and
 stays. A stretched word stays as it is written if it is a common one without the stretch ("soooo", "hahahaha"); else the
 stretch shows as `≈`. A link becomes one sign. Where words are not parted by spaces (Chinese, Japanese, Thai ...) each
-character counts as a word: the 300 commonest characters are about the share of a chat that 300 English words are.
+character counts as a word.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Knows nothing of whose texts they are.
 
 A run counts from 8 words or signs on (`training/fidelity/tokens.py`), where a character of a script without spaces
-weighs two thirds of a word, so that it takes twelve: Chinese chat has about one and a half characters a word. The texts
+weighs two thirds of a word, so that it takes twelve: a guess, for many Chinese words have two characters. The texts
 are one row of numbers; the stretches of that weight are found by a 64-bit hash, then compared.
 """
 
