@@ -5,8 +5,8 @@ Knows nothing of the replies that systems write, nor of tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from training.fidelity.gather import evenly
 from training.fidelity.leakage import Leakage, leakage
 from training.fidelity.lineups import Lineup, lineups
 from training.fidelity.material import Bubbles, Material
-from training.fidelity.ranking import ranking
+from training.fidelity.ranking import Ids, ranking, usualness
 from training.fidelity.report import Kind
 from training.fidelity.scores import Read
 from training.fidelity.stages import Stages
 from training.fidelity.systems import BASE, TWIN
+from training.fidelity.trees import Reader
 from training.fidelity.voices import Voices
 from training.snapshot import Snapshot
 from twin.messages import Conversation
@@ -65,9 +66,12 @@ def read_all(
     ranked = evenly(lineups(material, seed), depth.lineups)
     paid: dict[str, Costs] = {}
     reads: dict[str, Read] = {}
+    usual: dict[Ids, float] = {}
     for name, which in ((BASE, None), (TWIN, version)):
         stages.next()
-        paid[name], reads[name] = _read(voices, which, found, ranked, stages, seed)
+        reader = replace(voices.read(which), spec=spec)
+        usual = usual or usualness(reader, ranked)  # the bare base model is read first
+        paid[name], reads[name] = _read(reader, found, ranked, usual, stages, seed)
     stages.next()
     told, known = _secrets(voices, version, snapshot, home, depth, stages.share, seed)
     gain = person_gain(found, paid[BASE], paid[TWIN], seed)
@@ -76,12 +80,16 @@ def read_all(
 
 
 def _read(
-    voices: Voices, version: str | None, found: Sequence[Stretch], ranked: Sequence[Lineup], stages: Stages, seed: int
+    reader: Reader,
+    found: Sequence[Stretch],
+    ranked: Sequence[Lineup],
+    usual: Mapping[Ids, float],
+    stages: Stages,
+    seed: int,
 ) -> tuple[Costs, Read]:
-    reader = voices.read(version)
     done = count(1)
     paid = costs(reader, found, lambda: stages.share(_COSTS * next(done) / (2 * len(found))))
-    places = ranking(reader, ranked, seed, lambda share: stages.share(_COSTS + _RANKING * share))
+    places = ranking(reader, ranked, seed, lambda share: stages.share(_COSTS + _RANKING * share), usual)
     held_out: HeldOut | None = paid.held_out if paid.owner else None
     return paid, Read(held_out, None, places)
 
