@@ -55,7 +55,6 @@ def how_of(settings: Settings, room: Room) -> How:
         width=width,
         rank=settings.train.rank * (2 if settings.train.init == "pissa" else 1),
         dropout=settings.train.dropout > 0,
-        shards=room.processes * settings.train.machines if settings.train.sharding == "fsdp" else 1,
     )
 
 

@@ -77,7 +77,6 @@ class How:
 
     Attributes:
         width: bytes of a number in computation: 2 (bf16) or 4 (fp32).
-        shards: processes that share the linear layers' weights out among them; 1 for none.
     """
 
     device: Device
@@ -85,7 +84,6 @@ class How:
     width: int
     rank: int
     dropout: bool
-    shards: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +131,7 @@ def weights(shape: Shape, how: How) -> int:
     a_weight = {"nf4": NF4_BYTES, "int8": 1.0, "none": float(how.width)}[how.quantization]
     if _is_resident(shape, how):
         a_weight = float(how.width)
-    return int(shape.linear * a_weight / how.shards + shape.other * how.width)
+    return int(shape.linear * a_weight + shape.other * how.width)
 
 
 def _is_resident(shape: Shape, how: How) -> bool:
@@ -186,7 +184,7 @@ def need(shape: Shape, how: How, tokens: int, *, checkpointing: bool) -> Need:
     # with checkpointing one layer at a time is computed again, and has gradients for what it keeps
     activations = inputs + 2 * one_layer if checkpointing else everything
     whole = how.quantization == "none" or _is_resident(shape, how)
-    dequantized = 0 if whole and how.shards == 1 else shape.largest * how.width
+    dequantized = 0 if whole else shape.largest * how.width
     working = max(_head(shape, how, tokens), one_layer // 2) + dequantized
     fixed = CPU_LIBRARIES if how.device == "cpu" else CUDA_CONTEXT
     factor = CPU_SLACK if how.device == "cpu" else CUDA_SLACK
@@ -246,11 +244,6 @@ def remedies(shape: Shape, how: How, memory: int, longest: int) -> list[str]:
         smaller = replace(how, quantization="nf4")
         if need(shape, smaller, longest, checkpointing=True).total <= memory:
             found.append('base.quantization = "nf4"')
-    if how.device == "cuda" and how.shards == 1:
-        for count in (2, 4, 8):
-            if need(shape, replace(how, shards=count), longest, checkpointing=True).total <= memory:
-                found.append(f'{count} such cards with train.sharding = "fsdp"')
-                break
     room = memory - need(shape, how, min(longest, 1024), checkpointing=True).total + weights(shape, how)
     if not found and room > 0:
         share = room / max(1, weights(shape, how))

@@ -123,10 +123,6 @@ class Train(Section):
     )
     tensorboard: bool = Field(False, description="write event files for TensorBoard into the home")
     processes: int | None = Field(None, ge=1, description="on this machine; default: one for each GPU, else one")
-    sharding: Literal["ddp", "fsdp", "deepspeed"] = Field(
-        "ddp", description="the base model whole in every process, or its layers shared out (docs/many-gpus.md)"
-    )
-    deepspeed_config: str | None = Field(None, description="DeepSpeed's own JSON file, for that sharding")
     machines: int = Field(1, ge=1, description="how many train together; each has a twin.toml of its own")
     machine: int = Field(0, ge=0, description="this one's number; 0 has the messages and publishes")
     main_address: str | None = Field(None, description='where machine 0 listens for the others, as "10.0.0.1:29500"')
