@@ -26,7 +26,9 @@ from twin.settings import Settings
 
 _NOTE = "run.json"
 _MATTER = ("owner", "base", "dataset", "privacy", "train")
-_NEVER_MATTERS = {"train": {"checkpoint_minutes", "gate", "tensorboard"}}
+_NEVER_MATTERS = {
+    "train": {"checkpoint_minutes", "gate", "tensorboard", "processes", "machines", "machine", "main_address"}
+}
 _CODE = (
     "training.qlora",
     "training.step",
