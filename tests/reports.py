@@ -77,6 +77,7 @@ def report(*others: str, samples: int = 20, said: str = "hey", void: str | None 
         settings={"base": {"model": "gemma3-270m"}, "context_tokens": 1024, "reply": {"temperature": 0.8}},
         yardsticks={"separation": {"void": void}},
         systems=tuple(row(name, 0.45, void=void) for name in (TWIN, BASE, *others, OWNER)),
+        base=HeldOut(1100 * math.log(2), 400, 800, 50),
         samples=(sample,) * samples,
         seconds=90.0,
     )

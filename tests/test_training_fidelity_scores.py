@@ -120,7 +120,7 @@ def test_numbers_repeat_and_hold_no_message(material, yardsticks):
 def test_every_row_is_written_or_void_with_a_reason(material, yardsticks):
     systems = tuple(measured(yardsticks, [("hey",)] * SIZE, name) for name in ("one", "two"))
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    report = Report(None, "0" * 16, at, "full", 0, SIZE, {}, {}, yardsticks.as_dict(), systems, (), 1.0)
+    report = Report(None, "0" * 16, at, "full", 0, SIZE, {}, {}, yardsticks.as_dict(), systems, None, (), 1.0)
     rows = applying(report)
     assert {row.title for row in rows} >= {"Fidelity", "Taken for you", "Style divergence", "Loops", "No reply"}
     assert all(row.text(systems[0]) != "–" for row in rows)

@@ -12,6 +12,7 @@ from html import escape
 
 _WIDTH, _LEFT, _RIGHT, _LINE, _TOP, _BOTTOM = 480, 178, 56, 24, 10, 22
 _MOST_TICKS = 5
+_LEAST = 1e-6  # a scale of nothing has no ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def _tick_text(tick: float, percent: bool) -> str:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`."""
-    span = (high - low) or 1.0
+    high = max(high, low + _LEAST)
+    span = high - low
     power = 10 ** math.floor(math.log10(span / _MOST_TICKS))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= _MOST_TICKS)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -140,6 +140,7 @@ def evaluate(
         settings=_told(settings),
         yardsticks=yardsticks.as_dict(),
         systems=tuple(reports),
+        base=reads[BASE].held_out if BASE in reads else None,
         samples=_samples(material.contexts, found),
         seconds=time.monotonic() - begin,
     )

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from training.evaluate import HeldOut
 from training.fidelity.material import Bubbles, Context
 from training.fidelity.scores import SystemReport
+from training.fidelity.systems import TWIN
 from twin.messages import Turn
 
 Kind = Literal["full", "quick"]
@@ -57,6 +59,7 @@ class Report:
         settings: how replies were made: base model, template, sampling.
         yardsticks: the two ends of each scale; see `training.fidelity.scores.Yardsticks.as_dict`.
         systems: in the order of the table.
+        base: what held-out words cost the bare base model, whether it is a system or not; None when no model was read.
         samples: contexts spread evenly over the held-out period.
         seconds: how long it took.
     """
@@ -71,6 +74,7 @@ class Report:
     settings: dict[str, Any]
     yardsticks: dict[str, Any]
     systems: tuple[SystemReport, ...]
+    base: HeldOut | None
     samples: tuple[Sample, ...]
     seconds: float
 
@@ -83,11 +87,9 @@ class Report:
 
         The held-out losses of twin and base also stand at the top, as `test_*` and `test_base_*`.
         """
-        losses: dict[str, Any] = {}
-        for name, prefix in (("base", "test_base"), ("twin", "test")):
-            system = self.system(name)
-            if system is not None and system.read.held_out is not None:
-                losses |= system.read.held_out.as_dict(prefix)
+        twin = self.system(TWIN)
+        losses = self.base.as_dict("test_base") if self.base is not None else {}
+        losses |= twin.read.held_out.as_dict("test") if twin is not None and twin.read.held_out is not None else {}
         return {
             "version": self.version,
             "dataset": self.dataset,

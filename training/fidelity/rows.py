@@ -173,6 +173,13 @@ ROWS: tuple[Row, ...] = (
         lambda it: _alone(it.read.held_out.bits_per_character) if it.read.held_out else None,
     ),
     Row(
+        "Saved over the base model",
+        "how many of those bits the twin saves on your words; above 0 is good",
+        "high",
+        "signed",
+        lambda it: it.read.gain.owner if it.read.gain else None,
+    ),
+    Row(
         "Gain on you alone",
         "bits per character saved on your words beyond those saved on the others'; above 0 is good",
         "high",
