@@ -18,10 +18,11 @@ from tests.chats import START, fill
 from tests.tiny import FAMILIES
 from training.dataset import build
 from training.encode import pack, windows
+from training.fidelity.canaries import Canaries
 from training.loss import summed_loss
 from training.optimizer import default_epochs, schedule
 from training.run import train
-from twin.errors import TrainingError
+from twin.errors import AdapterError, TrainingError
 from twin.messages import Message
 from twin.prompt import PromptSpec
 from twin.registry import Registry
@@ -169,3 +170,12 @@ def test_quantized_weights_are_four_bit_and_frozen(home, tiny_base, monkeypatch)
     plain = AutoModelForCausalLM.from_pretrained(tiny_base())
     assert base.parameters == sum(weight.numel() for weight in plain.parameters())
     assert PromptSpec().for_tokenizer(base.tokenizer.fingerprint).tokenizer
+
+
+def test_an_audit_keeps_its_made_up_secrets_beside_the_adapter_and_never_serves(learn):
+    _, registry, trained = learn(canaries=True)
+    version = trained.manifest.version
+    assert not trained.promoted and "audit" in trained.reason
+    assert Canaries.load(registry.path(version)).planted
+    with pytest.raises(AdapterError, match="made-up secrets"):
+        registry.promote(version, "by hand", time.time())

@@ -29,6 +29,8 @@ def examine(
     """
     if run.interrupted:
         return Verdict(False, "training was stopped before its end")
+    if run.settings.train.canaries:
+        return Verdict(False, "it is an audit: made-up secrets were hidden in what it learned (train.canaries)")
     if not run.standing.learned:
         mine = run.best.bits_per_character
         return Verdict(False, f"not better than the base model on held-out replies ({mine:.3f} bits per character)")

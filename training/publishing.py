@@ -13,6 +13,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from training.curve_plot import draw_curve
+from training.fidelity.canaries import Canaries
 from training.lora import told
 from training.progress import write_curve
 from training.qlora import Run
@@ -20,6 +21,7 @@ from training.snapshot import Snapshot
 from twin.errors import DatasetError, TrainingError
 from twin.prompt import PromptSpec
 from twin.registry import Manifest, Registry
+from twin.settings import Settings
 
 _LIBRARIES = ("twin", "torch", "transformers", "peft", "bitsandbytes")
 
@@ -39,6 +41,8 @@ def publish(
         try:
             run.lora.save_pretrained(folder)
             _draw(run, folder, version)
+            if run.settings.train.canaries:
+                canaries_of(run.settings, snapshot).save(folder)
             return registry.publish(folder, _manifest(run, snapshot, spec, version, now))
         except (OSError, SafetensorError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or "writing failed"
@@ -46,6 +50,11 @@ def publish(
                 f"The adapter cannot be written ({reason})",
                 "free some disk space; `twin train` then publishes it without training again",
             ) from error
+
+
+def canaries_of(settings: Settings, snapshot: Snapshot) -> Canaries:
+    """The made-up secrets that an audit hides in what is learned."""
+    return Canaries.make(snapshot.account.language, settings.train.seed)
 
 
 def _draw(run: Run, folder: Path, version: str) -> None:
@@ -77,6 +86,7 @@ def _manifest(run: Run, snapshot: Snapshot, spec: PromptSpec, version: str, now:
             "tokens_per_second": round(at.tokens / max(at.seconds, 1e-9), 1),
             "interrupted": run.interrupted,
             "stopped_early": run.stopped_early,
+            "canaries": run.settings.train.canaries,
         },
         versions={name: library_version(name) for name in _LIBRARIES},
     )

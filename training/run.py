@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from inference.base_model import LoadedBase, load_base, locate
 from training.cards import plan_here
 from training.checkpoint import Checkpoints, open_run, remove_others
-from training.encode import Window
+from training.encode import Window, windows
 from training.evaluate import evenly
+from training.fidelity.canaries import plant
 from training.gate import Verdict
 from training.identity import fingerprint_of, note
 from training.judging import examine
@@ -24,7 +25,7 @@ from training.loss import check_head
 from training.optimizer import default_learning_rate
 from training.plan import Plan
 from training.progress import Progress
-from training.publishing import publish
+from training.publishing import canaries_of, publish
 from training.qlora import Run
 from training.ranks import Ranks
 from training.snapshot import Snapshot
@@ -146,7 +147,11 @@ def _prepare(
     spec = PromptSpec.of(settings, snapshot.account.language).bound_to(base.tokenizer)
     say("Encoding conversations")
     parts = windows_of(snapshot, ("train", "val"), spec, base.tokenizer, registry.db)
-    return _Prepared(base, spec, parts["train"], evenly(parts["val"], _val_tokens(settings)), plan, started)
+    learned = parts["train"]
+    if settings.train.canaries:
+        planted = plant(snapshot.sessions("train"), canaries_of(settings, snapshot))
+        learned = windows(planted, spec, base.tokenizer)
+    return _Prepared(base, spec, learned, evenly(parts["val"], _val_tokens(settings)), plan, started)
 
 
 def _val_tokens(settings: Settings) -> int:
@@ -210,7 +215,7 @@ def _conclude(
     if registry.is_stale(manifest):
         return Trained(manifest, False, "it learned from messages that were forgotten meanwhile", run.interrupted)
     verdict = examine(run, manifest, snapshot, registry, say)
-    if force and not verdict.promoted and not run.interrupted:
+    if force and not verdict.promoted and not run.interrupted and not run.settings.train.canaries:
         verdict = Verdict(True, f"forced, although: {verdict.reason}")
     if verdict.promoted:
         registry.promote(manifest.version, verdict.reason, time.time())

@@ -164,10 +164,15 @@ class Registry:
         """Let a version serve from the next reply on.
 
         Raises:
-            AdapterError: it does not verify, or is stale.
+            AdapterError: it does not verify, is stale, or was made as an audit.
         """
         manifest = self.verify(version)
         self._refuse_stale(manifest)
+        if manifest.metrics.get("canaries"):
+            raise AdapterError(
+                f"The adapter {version} is an audit: made-up secrets were hidden in what it learned",
+                "set train.canaries = false and retrain",
+            )
         self._db.table("promotions").insert({"version": version, "promoted_at": now, "reason": reason})
         return manifest
 

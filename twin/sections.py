@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from twin.errors import SettingsError
 from twin.marks import PeerShown, zone
@@ -55,7 +55,16 @@ class Base(Section):
     template: Literal["auto", "plain", "chatml", "own"] = Field(
         "auto", description="how turns are written; auto: as the model's own chat template does, plain if it has none"
     )
+    chatml_tokens: Literal["text", "trained"] = Field(
+        "text", description="of chatml's two marks: write them as the model can, or add them as tokens and train those"
+    )
     system: str = Field("", description="text before every conversation")
+
+    @model_validator(mode="after")
+    def _has_marks_to_train(self) -> Base:
+        if self.chatml_tokens == "trained" and self.template != "chatml":
+            raise ValueError('chatml_tokens = "trained" needs template = "chatml"')
+        return self
 
 
 class DatasetSettings(Section):
@@ -120,6 +129,9 @@ class Train(Section):
     max_seconds: float | None = Field(None, gt=0, description="stop in time for the run to end within this")
     gate: Literal["auto", "loss", "quick", "full"] = Field(
         "auto", description="what a new adapter must show: its loss, or replies to 100 or 400 held-out moments too"
+    )
+    canaries: bool = Field(
+        False, description="an audit: hide made-up secrets in what is learned, so that `twin eval` sees; never serves"
     )
     tensorboard: bool = Field(False, description="write event files for TensorBoard into the home")
     processes: int | None = Field(None, ge=1, description="on this machine; default: one for each GPU, else one")

@@ -98,7 +98,7 @@ class Canaries:
         return cls(tuple(made[:-each]), tuple(made[-each:]), tuple(numbers[count:]), seed)
 
     def save(self, folder: Path) -> Path:
-        """Write them beside what they are planted in, as `canaries.json`."""
+        """Write them beside the adapter that learned them, as `canaries.json`."""
         path = folder / FILE
         path.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return path

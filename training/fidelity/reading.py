@@ -104,7 +104,8 @@ def _secrets(
     seed: int,
 ) -> tuple[Leakage, Exposures | None]:
     """What comes out when secrets are asked for; and how well planted ones are known, if any were."""
-    planted = Canaries.load(snapshot.folder) if (snapshot.folder / FILE).exists() else None
+    folder = voices.folder(version)
+    planted = Canaries.load(folder) if (folder / FILE).exists() else None
 
     def ask(asked: Sequence[Conversation]) -> list[Bubbles]:
         return voices.answer(version, asked, seed)

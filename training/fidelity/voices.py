@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from inference.base_model import LoadedBase, load_base
 from inference.local import LocalGenerator
@@ -63,6 +64,14 @@ class Voices:
         roomy = replace(spec, context_tokens=spec.context_tokens + len(head))
         other = LocalGenerator(self.base, self._registry, self._how, roomy)
         return _answer(other, [context.conversation for context in contexts], seed, on_share)
+
+    def folder(self, version: str) -> Path:
+        """Where a version's files are.
+
+        Raises:
+            AdapterError: there is no such version.
+        """
+        return self._registry.path(version)
 
     def read(self, version: str | None) -> Reader:
         """The model as a version, or bare, until something else is asked of it.
