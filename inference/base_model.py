@@ -13,26 +13,24 @@ import re
 import shutil
 import struct
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear8bitLt
-from jinja2 import TemplateError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from inference.resident import keep_dequantized
-from twin.chat_templates import derive
+from inference.tokenizer import BaseTokenizer
+from inference.vocabulary import make_rows
 from twin.errors import MemoryTaken, ModelError
 from twin.registry import BaseIdentity
 from twin.sections import EMBEDDED_MODEL
 from twin.settings import Settings
-from twin.templates import Template
+from twin.templates import CHATML_MARKS
 
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)  # peft 0.21 asks for it
 logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # int8 tells every call of its cast
@@ -43,62 +41,7 @@ MAX_CPU_PARAMETERS = 4e9
 _EMBEDDED_FOLDER = "gemma3-270m-bf16-1"
 _SIZE_IN_NAME = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)[bB](?![a-zA-Z])")
 _SAMPLE = 1 << 16
-_DATE = "26 Jul 2024"  # some templates tell one: that which Llama 3.1's tells by itself
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-
-
-class BaseTokenizer:
-    """The base model's tokenizer behind `twin.prompt.Tokenizer`; message text never yields special tokens."""
-
-    def __init__(self, folder: Path) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.backend = self._tokenizer.backend_tokenizer
-        self.fingerprint = hashlib.sha256(self.backend.to_str().encode()).hexdigest()[:16]
-        bos = self._tokenizer.bos_token_id
-        self.bos: tuple[int, ...] = () if bos is None else (bos,)
-        self.eos: int | None = self._tokenizer.eos_token_id
-        self.ends: frozenset[int] = frozenset(_ends(folder)) | ({self.eos} if self.eos is not None else set())
-        self.pad: int = next(token for token in (self._tokenizer.pad_token_id, self.eos, 0) if token is not None)
-
-    def own_template(self) -> Template | None:
-        """The frame of the model's chat template, thinking switched off; None when it has none.
-
-        Raises:
-            SettingsError: there is no one frame around its turns.
-        """
-        if not self._tokenizer.chat_template:
-            return None
-        special = [str(token) for token in self._tokenizer.added_tokens_decoder.values() if token.special]
-        return derive(self._render, special, self._tokenizer.bos_token or "")
-
-    def _render(self, messages: list[dict[str, str]]) -> str:
-        try:
-            text: str = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False, date_string=_DATE
-            )
-        except TemplateError as error:
-            raise ValueError(str(error)) from error
-        return text
-
-    def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        """Ids of each text; see `twin.prompt.Tokenizer`."""
-        self.backend.encode_special_tokens = not special
-        return [found.ids for found in self.backend.encode_batch(list(texts), add_special_tokens=False)]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of generated ids up to the end of the sequence; a template's own marks stay in sight."""
-        kept = list(takewhile(lambda token: token not in self.ends and token != self.pad, ids))
-        text: str = self._tokenizer.decode(kept, skip_special_tokens=False)
-        return text
-
-
-def _ends(folder: Path) -> list[int]:
-    """What a model's maker lets end a reply: instruct models have several such tokens."""
-    try:
-        found = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
-    except (OSError, ValueError, AttributeError):
-        return []
-    return [token for token in (found if isinstance(found, list) else [found]) if isinstance(token, int)]
 
 
 @dataclass(slots=True)
@@ -110,6 +53,7 @@ class LoadedBase:
         identity: what adapters trained on it must name.
         parameters: how many weights it has.
         folder: where it lies, unquantized.
+        trained_tokens: ids whose rows of the vocabulary an adapter trains.
     """
 
     model: Any
@@ -118,6 +62,7 @@ class LoadedBase:
     device: torch.device
     parameters: int
     folder: Path
+    trained_tokens: tuple[int, ...] = ()
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -156,7 +101,8 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
             device_map={"": device},
             quantization_config=quantization_config(settings.base.quantization, dtype),
         )
-        tokenizer = BaseTokenizer(folder)
+        tokenizer = BaseTokenizer(folder, CHATML_MARKS if settings.base.chatml_tokens == "trained" else ())
+        make_rows(model, tokenizer)
         identity = BaseIdentity(settings.base.model, fingerprint(folder), settings.base.quantization)
     except torch.OutOfMemoryError as error:
         raise MemoryTaken(
@@ -174,7 +120,7 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
     _keep_weights_as_trained(model)
     model.requires_grad_(False)
     model.eval()
-    return LoadedBase(model, tokenizer, identity, device, parameters, folder)
+    return LoadedBase(model, tokenizer, identity, device, parameters, folder, tokenizer.marks)
 
 
 def quantization_config(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:

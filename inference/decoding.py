@@ -17,10 +17,10 @@ from typing import Any, Literal
 import torch
 from tokenizers.decoders import DecodeStream
 
-from inference.base_model import BaseTokenizer
 from inference.prefixes import Prefixes
 from inference.rows import Rows
 from inference.sampling import Draw, next_tokens
+from inference.tokenizer import BaseTokenizer
 from twin.errors import ModelError
 from twin.sections import Reply
 

@@ -44,15 +44,21 @@ class _Chosen:
 def merge_command(out: Path, version: str | None, as_json: bool) -> None:
     """Write base model and adapter as one normal model folder, unquantized."""
     with _chosen(version, out) as chosen, Console(stderr=True).status("Merging"):
-        from inference.merge import merge
+        from inference.merge import merge, rows_in
 
         merge(chosen.folder, chosen.base, out, corrects=chosen.corrects)
+        rows = rows_in(chosen.folder)
     if as_json:
         echo_json({"version": chosen.version, "path": str(out)})
     else:
         click.echo(
             f"{out} holds the base model with {chosen.version} in it, as any program loads that reads such folders."
         )
+        if rows:
+            click.echo(
+                "It is the only form that vLLM and llama.cpp can load: neither takes an adapter with trained rows of"
+                " the vocabulary."
+            )
 
 
 @click.command("gguf")

@@ -103,10 +103,13 @@ def _refuse_kinds(lora: dict[str, Any]) -> None:
     for key, kind in (
         ("use_dora", "DoRA"),
         ("alpha_pattern", "alphas that differ"),
-        ("trainable_token_indices", "rows"),
+        ("trainable_token_indices", "trained rows of the vocabulary"),
     ):
         if lora.get(key):
-            raise AdapterError(f"llama.cpp cannot load adapters with {kind}", "train a plain LoRA for it")
+            raise AdapterError(
+                f"llama.cpp cannot load adapters with {kind}",
+                "train a plain LoRA for it, or write a model with `twin adapters merge`",
+            )
 
 
 def _alpha(lora: dict[str, Any]) -> float:

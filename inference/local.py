@@ -20,6 +20,7 @@ from inference.base_model import LoadedBase, load_base
 from inference.decoding import Decoder, Request, Written
 from inference.generator import TwinReply
 from inference.reranking import fitting_best
+from inference.vocabulary import use_rows
 from twin.errors import AdapterError
 from twin.language import of_owner
 from twin.messages import Conversation
@@ -199,7 +200,10 @@ class LocalGenerator:
     def _swap(self, version: str) -> None:
         manifest = self._registry.verify(version, self._base.identity)
         if manifest.prompt.tokenizer != self._base.tokenizer.fingerprint:
-            raise AdapterError(f"The adapter {version} was trained with another tokenizer", "retrain with `twin train`")
+            raise AdapterError(
+                f"The adapter {version} was trained with another tokenizer",
+                "retrain with `twin train`, or set base.chatml_tokens as it was then",
+            )
         folder = self._registry.path(version)
         try:
             if isinstance(self._model, PeftModel):
@@ -207,6 +211,7 @@ class LocalGenerator:
             else:
                 self._model = PeftModel.from_pretrained(self._base.model, folder, adapter_name=version)
             self._model.set_adapter(version)
+            use_rows(self._model)
         except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             self._drop_adapters(keep=self._adapter)
             raise AdapterError(

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from inference.base_model import BaseTokenizer
+from inference.tokenizer import BaseTokenizer
 from training.fidelity.material import Context, Material, Reply, bubbles_of
 from training.fidelity.trees import Reader
 from twin.messages import Bubble, Conversation, Session, Turn

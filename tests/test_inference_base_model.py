@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
@@ -10,10 +9,9 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from inference.base_model import BaseTokenizer, fingerprint, load_base, locate
+from inference.base_model import fingerprint, load_base, locate
 from tests.tiny import make_base
 from twin.errors import ModelError
-from twin.prompt import PromptSpec, read_reply, reply_is_complete
 from twin.sections import Base
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU")
@@ -51,15 +49,6 @@ def test_the_fingerprint_is_of_the_weights_not_of_the_place(tmp_path):
     assert fingerprint(first) == fingerprint(same) != fingerprint(other)
 
 
-def test_special_tokens_in_messages_are_only_text(tiny_base):
-    tokenizer = BaseTokenizer(tiny_base())
-    (as_frame,) = tokenizer.encode(["<eos>hi"], special=True)
-    (as_words,) = tokenizer.encode(["<eos>hi"], special=False)
-    assert tokenizer.eos in as_frame and tokenizer.eos not in as_words
-    assert tokenizer.decode(as_words) == "<eos>hi"
-    assert tokenizer.decode([*as_words, tokenizer.eos]) == "<eos>hi"
-
-
 @pytest.mark.slow
 def test_the_embedded_model_is_converted_once_and_knows_english(home, monkeypatch, tmp_path):
     monkeypatch.setenv("TWIN_CACHE", os.environ.get("TWIN_TEST_CACHE", str(tmp_path)))
@@ -73,21 +62,6 @@ def test_the_embedded_model_is_converted_once_and_knows_english(home, monkeypatc
     with torch.no_grad():
         following = base.model(input_ids=ids).logits[0, -1].argmax()
     assert base.tokenizer.decode([int(following)]).strip() == "dog"
-
-
-def test_a_templates_own_marks_stay_visible_so_that_replies_end_there(tmp_path):
-    folder = make_base(tmp_path / "chatml")
-    file = folder / "tokenizer.json"
-    saved = json.loads(file.read_text())
-    new_id = max(token["id"] for token in saved["added_tokens"]) + 10_000
-    mark = saved["added_tokens"][0] | {"id": new_id, "content": "<|im_end|>", "special": True}
-    saved["added_tokens"].append(mark)
-    file.write_text(json.dumps(saved))
-    tokenizer = BaseTokenizer(folder)
-    spec = PromptSpec(template="chatml")
-    (ids,) = tokenizer.encode(["haha yes<|im_end|>\n<|im_start|>user\nok"], special=True)
-    assert reply_is_complete(spec, tokenizer.decode(ids))
-    assert read_reply(spec, tokenizer.decode(ids)) == ("haha yes",)
 
 
 def test_a_model_of_the_hub_that_is_not_here_is_not_fetched_offline(home, monkeypatch, tmp_path):

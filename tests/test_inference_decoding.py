@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from inference.base_model import BaseTokenizer
 from inference.decoding import Decoder, Request, Written
 from inference.reranking import fitting_best, log_probs
 from inference.rows import Rows, States
+from inference.tokenizer import BaseTokenizer
 from twin.errors import ModelError
 from twin.sections import Reply
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from inference.base_model import BaseTokenizer
+from inference.tokenizer import BaseTokenizer
 from tests.chat_templates import CHATS, chat_tokenizer
 from tests.tiny import make_tokenizer
 from training.encode import windows

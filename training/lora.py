@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -19,9 +20,11 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from peft.utils.integrations import dequantize_module_weight
 from torch.nn.functional import pad
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from inference.base_model import LoadedBase
+from inference.vocabulary import use_rows
+from twin.errors import ModelError
 from twin.sections import Train
 
 _ADAPTER = "default"
@@ -31,15 +34,27 @@ _POWER_ITERATIONS = 4  # of the randomised SVD (Halko et al. 2011)
 def add_lora(base: LoadedBase, how: Train, *, checkpointing: bool = False) -> PeftModel:
     """LoRA on every linear layer but the head; no `modules_to_save`, so adapters stay small and swappable.
 
+    Of the vocabulary, the rows of `base.trained_tokens` are trained, if there are any, and nothing else.
+
     Args:
         checkpointing: compute activations a second time instead of keeping them; `training.plan` tells when.
 
     Raises:
+        ModelError: rows are to be trained of a head with a bias.
         ValueError: LoftQ is asked for over a base model that is not in 4 bits (the settings refuse it before).
     """
+    rows = rows_of(base.model, base.trained_tokens) if base.trained_tokens else None
+    if rows and getattr(base.model.get_output_embeddings(), "bias", None) is not None:  # peft 0.21 forgets it
+        raise ModelError(
+            f"Models of the family {base.model.config.model_type!r} cannot have single rows trained",
+            'set base.chatml_tokens = "text"',
+        )
     if checkpointing:
         base.model.activation_checkpointing_enable({"use_reentrant": False})
-    lora = get_peft_model(base.model, _config(how))
+    lora = get_peft_model(base.model, _config(how, rows))
+    if rows:
+        use_rows(lora)
+        _keep_vocabulary_out(lora, base)
     if how.init == "pissa":
         _start_from_strongest(lora, how.rank)
     elif how.init == "loftq":
@@ -60,7 +75,13 @@ def rows_of(model: Any, tokens: Sequence[int]) -> dict[str, list[int]]:
     return {name: list(tokens) for name, module in model.named_modules() if any(module is layer for layer in layers)}
 
 
-def _config(how: Train) -> LoraConfig:
+def _keep_vocabulary_out(lora: PeftModel, base: LoadedBase) -> None:
+    """peft saves whole embeddings of a model whose vocabulary has grown; of ours, the rows that it lacked are saved."""
+    lora.config = copy(lora.config)  # peft's own view; the model keeps its configuration
+    lora.config.vocab_size = getattr(AutoConfig.from_pretrained(base.folder), "vocab_size", None)
+
+
+def _config(how: Train, rows: dict[str, list[int]] | None) -> LoraConfig:
     """With PiSSA's doubled rank, alpha grows so that the factor before the matrices stays what the settings mean."""
     halves = 2 if how.init == "pissa" else 1
     return LoraConfig(
@@ -72,6 +93,7 @@ def _config(how: Train) -> LoraConfig:
         task_type="CAUSAL_LM",
         use_rslora=how.lora == "rslora",
         use_dora=how.lora == "dora",
+        trainable_token_indices=rows,
     )
 
 

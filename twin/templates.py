@@ -12,6 +12,8 @@ from typing import Any
 from twin.messages import Speaker
 
 LINE_BREAK = "↵"
+CHATML_MARKS = ("<|im_start|>", "<|im_end|>")
+"""What opens and ends a turn in ChatML."""
 _THOUGHTS = re.compile(r"<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
 _TYPED_LINE_BREAK = "⏎"  # what is written when somebody typed LINE_BREAK itself
 
