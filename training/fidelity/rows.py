@@ -16,7 +16,7 @@ from training.fidelity.material import Measured
 from training.fidelity.report import Report
 from training.fidelity.scores import SystemReport
 
-Form = Literal["ratio", "signed", "percent", "points", "bits", "count"]
+Form = Literal["ratio", "auc", "signed", "percent", "points", "bits", "count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Row:
         title: what it is called; good: in plain words, what is good.
         best: which end of the scale is.
         get: the number of a system, None where it does not apply.
-        form: how it is written: 0.45, +0.12, 45 %, +4.5 points, 1.234 bits, 17.
+        form: how it is written: 0.45, 0.753, +0.12, 45 %, +4.5 points, 1.234 bits, 17.
         why: why it is void for a report, if it is.
     """
 
@@ -65,6 +65,8 @@ def written(value: float, form: Form) -> str:
     match form:
         case "ratio":
             return f"{value:.2f}"
+        case "auc":
+            return f"{value:.3f}"
         case "signed":
             return f"{value:+.3f}"
         case "percent":
@@ -94,8 +96,16 @@ ROWS: tuple[Row, ...] = (
         "AUC of telling it from you",
         "0.5: cannot be told apart; 1: always",
         "low",
-        "ratio",
+        "auc",
         lambda it: it.separation.auc,
+        lambda it: it.separation.void,
+    ),
+    Row(
+        "AUC, knowing the dialog",
+        "the same for a classifier that has seen other replies of the same dialogs",
+        "low",
+        "auc",
+        lambda it: it.separation.by_context,
         lambda it: it.separation.void,
     ),
     Row(
