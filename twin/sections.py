@@ -138,14 +138,17 @@ class Train(Section):
     machines: int = Field(1, ge=1, description="how many train together; each has a twin.toml of its own")
     machine: int = Field(0, ge=0, description="this one's number; 0 has the messages and publishes")
     main_address: str | None = Field(None, description='where machine 0 listens for the others, as "10.0.0.1:29500"')
+    sharding: Literal["none", "fsdp"] = Field(
+        "none", description="of several processes: each holds the whole base model, or a part of every layer"
+    )
     seed: int = 0
 
 
 class Reply(Section):
     """How the twin samples."""
 
-    temperature: float = Field(0.8, ge=0, description="0 is greedy")
-    top_p: float = Field(0.95, gt=0, le=1, description="draw from the likeliest tokens that make up so much")
+    temperature: float = Field(1.0, ge=0, description="0 is greedy; below 1 the twin is told from you more easily")
+    top_p: float = Field(1.0, gt=0, le=1, description="draw from the likeliest tokens that make up so much")
     min_p: float = Field(0.0, ge=0, le=1, description="never draw one less likely than this share of the likeliest")
     top_k: int = Field(0, ge=0, description="never draw from more than so many; 0: any number")
     max_tokens: int = Field(120, ge=1)
