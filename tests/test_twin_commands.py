@@ -68,7 +68,7 @@ def test_init_never_overwrites_unless_it_is_forced(run_twin: Run) -> None:
     assert file.read_text() == "[reply\n"
     assert run_twin("init", "--force").code == 0
     assert file.read_text() == default_toml()
-    assert load_settings().reply.temperature == 0.8
+    assert load_settings().reply.temperature == 1.0
 
 
 def test_init_where_nothing_can_be_written_is_one_sentence(

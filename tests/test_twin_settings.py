@@ -30,7 +30,7 @@ def write(home: Settings, text: str) -> None:
 
 
 def test_without_a_file_everything_is_at_its_default(home: Settings) -> None:
-    assert home.reply.temperature == 0.8
+    assert home.reply.temperature == 1.0
     assert home.telegram.allowed_ids == frozenset()
     assert home.home == default_home()
     assert home.database == home.home / "twin.db"
