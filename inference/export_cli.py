@@ -44,7 +44,8 @@ class _Chosen:
 def merge_command(out: Path, version: str | None, as_json: bool) -> None:
     """Write base model and adapter as one normal model folder, unquantized."""
     with _chosen(version, out) as chosen, Console(stderr=True).status("Merging"):
-        from inference.merge import merge, rows_in
+        from inference.merge import merge
+        from inference.vocabulary import rows_in
 
         merge(chosen.folder, chosen.base, out, corrects=chosen.corrects)
         rows = rows_in(chosen.folder)

@@ -20,7 +20,7 @@ from inference.base_model import LoadedBase, load_base
 from inference.decoding import Decoder, Request, Written
 from inference.generator import TwinReply
 from inference.reranking import fitting_best
-from inference.vocabulary import use_rows
+from inference.vocabulary import has_rows, rows_in, use_rows
 from twin.errors import AdapterError
 from twin.language import of_owner
 from twin.messages import Conversation
@@ -206,6 +206,8 @@ class LocalGenerator:
             )
         folder = self._registry.path(version)
         try:
+            if has_rows(self._model) and not rows_in(folder):
+                self._drop_adapters(keep=None)  # peft 0.21 wants rows of every adapter once one had some
             if isinstance(self._model, PeftModel):
                 self._model.load_adapter(folder, adapter_name=version, is_trainable=False)
             else:

@@ -5,7 +5,6 @@ Knows nothing of serving: the twin itself serves unmerged, since merging into 4-
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from inference.base_model import quantization_config
 from inference.tokenizer import BaseTokenizer
-from inference.vocabulary import make_rows
+from inference.vocabulary import make_rows, rows_in
 from twin.errors import AdapterError
 from twin.templates import CHATML_MARKS
 
@@ -61,12 +60,6 @@ def merge(adapter: Path, base: Path, out: Path, *, corrects: bool = False) -> No
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def rows_in(adapter: Path) -> frozenset[int]:
-    """The tokens whose rows an adapter trains; none for most."""
-    told = json.loads((adapter / "adapter_config.json").read_text()).get("trainable_token_indices") or {}
-    return frozenset(token for tokens in (told.values() if isinstance(told, dict) else [told]) for token in tokens)
 
 
 def _tokenizer(adapter: Path, base: Path) -> BaseTokenizer:

@@ -1,6 +1,6 @@
 """Rows of the vocabulary for marks: made where a model has none, and used cheaply where an adapter trains some.
 
-Knows nothing of templates, of training or of files.
+Knows nothing of templates or of training.
 
 An adapter with `trainable_token_indices` holds a few rows that stand in place of the model's own. peft 0.21 copies the
 whole matrix at every forward pass to put them there (and its gradient has that size again); here only the vectors and
@@ -9,7 +9,9 @@ the logits that come of those rows are replaced, which is the same.
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +36,17 @@ def make_rows(model: Any, tokenizer: BaseTokenizer) -> None:
     for table in tables:
         for token, pieces in tokenizer.pieces if table is not None else ():
             table[token] = table[list(pieces)].float().mean(0).to(table.dtype)
+
+
+def rows_in(adapter: Path) -> frozenset[int]:
+    """The tokens whose rows an adapter trains; none for most. Raises OSError or ValueError for a damaged folder."""
+    told = json.loads((adapter / "adapter_config.json").read_text()).get("trainable_token_indices") or {}
+    return frozenset(token for tokens in (told.values() if isinstance(told, dict) else [told]) for token in tokens)
+
+
+def has_rows(model: Any) -> bool:
+    """Whether a model has a place for trained rows."""
+    return any(isinstance(layer, TrainableTokensLayer) for layer in model.modules())
 
 
 def use_rows(lora: Any) -> None:

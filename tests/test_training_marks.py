@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -38,7 +37,7 @@ from twin.store import Store
 from twin.templates import CHATML_MARKS
 
 ASKED = Conversation((Turn.of("other", ["are you coming tonight?"]),))
-HOW = Train(epochs=20, learning_rate=5e-3, batch_tokens=256, rank=8, alpha=16, dropout=0, evaluations=1, gate="loss")
+HOW = Train(epochs=10, learning_rate=1e-2, batch_tokens=256, rank=8, alpha=16, dropout=0, evaluations=1, gate="loss")
 
 
 def settings_of(home: Settings, folder: Path, tokens: Any = "trained") -> Settings:
@@ -118,14 +117,20 @@ def check_serves(settings: Settings, registry: Registry, version: str) -> None:
     first = generator.generate([ASKED])[0]
     assert first.adapter == version and any(answer.startswith(first.bubbles[0]) for answer in ANSWERS)
     assert ids_of(generator, base)[-1] == base.tokenizer.marks[1]
-    generator.use(other_rows(registry, version))
-    other = ids_of(generator, base)
-    generator.use(version)
-    assert generator.generate([ASKED])[0] == first and ids_of(generator, base) != other
+    for other in (swapped_rows(registry, version), without_rows(registry, version)):
+        generator.use(other)
+        alone = LocalGenerator(load_base(settings), registry, settings.reply, PromptSpec.of(settings))
+        alone.use(other)
+        assert ids_of(generator, base) == ids_of(alone, base)
+        torch.testing.assert_close(logits(generator), logits(alone))
+        theirs = logits(alone)
+        alone.close()
+        generator.use(version)
+        assert generator.generate([ASKED])[0] == first
+        assert (logits(generator) - theirs).abs().max() > 1e-3
     generator.use(None)
-    ids = torch.tensor([[1, 40, *base.tokenizer.marks]])
-    with torch.no_grad():
-        assert torch.equal(base.model(input_ids=ids).logits, load_base(settings).model(input_ids=ids).logits)
+    bare = LocalGenerator(load_base(settings), registry, settings.reply, PromptSpec.of(settings))
+    assert torch.equal(logits(generator), logits(bare))
     generator.close()
 
 
@@ -136,16 +141,35 @@ def ids_of(generator: LocalGenerator, base: LoadedBase) -> tuple[int, ...]:
     return tuple(written.ids)
 
 
-def other_rows(registry: Registry, version: str) -> str:
+@torch.no_grad()
+def logits(generator: LocalGenerator) -> torch.Tensor:
+    ids = torch.tensor([[1, 40, *generator._base.tokenizer.marks, 41]])
+    found: torch.Tensor = generator._model(input_ids=ids).logits
+    return found
+
+
+def swapped_rows(registry: Registry, version: str) -> str:
     """Another version, published: the same with the rows of the two marks exchanged."""
+    return another(registry, version, "swapped", lambda rows: {n: row.flip(0).contiguous() for n, row in rows.items()})
+
+
+def without_rows(registry: Registry, version: str) -> str:
+    """Another version, published: the same without trained rows."""
+    return another(registry, version, "plain", lambda _: {})
+
+
+def another(
+    registry: Registry, version: str, name: str, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
+) -> str:
     with registry.incoming() as folder:
-        shutil.copy(registry.path(version) / "adapter_config.json", folder)
-        weights = load_file(registry.path(version) / "adapter_model.safetensors")
-        changed = {name: weight if "lora_" in name else weight.flip(0) for name, weight in weights.items()}
-        save_file(
-            {n: w.contiguous() for n, w in changed.items()}, folder / "adapter_model.safetensors", {"format": "pt"}
-        )
-        return registry.publish(folder, replace(registry.verify(version), version="other", files={})).version
+        config = json.loads((registry.path(version) / "adapter_config.json").read_text())
+        held = load_file(registry.path(version) / "adapter_model.safetensors")
+        rows = change({n: weight for n, weight in held.items() if "lora_" not in n})
+        config["trainable_token_indices"] = config["trainable_token_indices"] if rows else None
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+        kept = {n: weight for n, weight in held.items() if "lora_" in n} | rows
+        save_file(kept, folder / "adapter_model.safetensors", {"format": "pt"})
+        return registry.publish(folder, replace(registry.verify(version), version=name, files={})).version
 
 
 @torch.no_grad()
