@@ -37,7 +37,7 @@ from twin.store import Store
 from twin.templates import CHATML_MARKS
 
 ASKED = Conversation((Turn.of("other", ["are you coming tonight?"]),))
-HOW = Train(epochs=10, learning_rate=1e-2, batch_tokens=256, rank=8, alpha=16, dropout=0, evaluations=1, gate="loss")
+HOW = Train(epochs=20, learning_rate=5e-3, batch_tokens=256, rank=8, alpha=16, dropout=0, evaluations=1, gate="loss")
 
 
 def settings_of(home: Settings, folder: Path, tokens: Any = "trained") -> Settings:
