@@ -77,7 +77,7 @@ def whole_rows(model: Any, row: Row) -> torch.Tensor:
     """PyTorch's attention kernel over whole rows, masked afterwards."""
     config = model.config.get_text_config()
     kept, config._attn_implementation = config._attn_implementation, "sdpa"
-    with mock.patch.object(training.loss, "use_blocks", lambda _: None):
+    with mock.patch.object(training.loss, "use_fastest", lambda _: None):
         loss = ours(model, row)
     config._attn_implementation = kept
     return loss

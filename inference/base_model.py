@@ -76,7 +76,7 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
-def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
+def load_base(settings: Settings, *, offline: bool = False, sharded: bool = False) -> LoadedBase:
     """Load the configured base model onto the GPU, or the CPU when there is none.
 
     bf16 where the device has it, fp32 elsewhere: fp16 diverges, and bf16 without hardware support is slow. On a CPU
@@ -84,6 +84,7 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
 
     Args:
         offline: never download; the model must be on this machine.
+        sharded: into the CPU's memory, as it can be shared out among processes: see training/sharding.py.
 
     Raises:
         ModelError: it is missing, too large for this machine, or cannot be loaded.
@@ -98,8 +99,8 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
             folder,
             dtype=dtype,
             local_files_only=True,
-            device_map={"": device},
-            quantization_config=quantization_config(settings.base.quantization, dtype),
+            device_map={"": torch.device("cpu") if sharded else device},
+            quantization_config=quantization_config(settings.base.quantization, dtype, sharded=sharded),
         )
         tokenizer = BaseTokenizer(folder, CHATML_MARKS if settings.base.chatml_tokens == "trained" else ())
         make_rows(model, tokenizer)
@@ -123,8 +124,13 @@ def load_base(settings: Settings, *, offline: bool = False) -> LoadedBase:
     return LoadedBase(model, tokenizer, identity, device, parameters, folder, tokenizer.marks)
 
 
-def quantization_config(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
-    """NF4 with double quantization (QLoRA, Dettmers et al. 2023), or LLM.int8 (Dettmers et al. 2022)."""
+def quantization_config(kind: str, dtype: torch.dtype, *, sharded: bool = False) -> BitsAndBytesConfig | None:
+    """NF4 with double quantization (QLoRA, Dettmers et al. 2023), or LLM.int8 (Dettmers et al. 2022).
+
+    Args:
+        sharded: keep the 4-bit numbers in tensors of the type that is computed in, as FSDP gathers a layer's weights in
+            one tensor (FSDP-QLoRA, Answer.AI 2024); the same bits.
+    """
     if kind == "none":
         return None
     if kind == "int8":
@@ -134,6 +140,7 @@ def quantization_config(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig | N
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_quant_storage=dtype if sharded else torch.uint8,
     )
 
 

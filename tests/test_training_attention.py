@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 import training.attention
-from training.attention import attend, use_blocks
+from training.attention import attend, use_fastest
 from training.encode import Window, pack
 from training.loss import summed_loss
 
@@ -46,7 +48,7 @@ def test_loss_and_gradients_are_those_of_whole_rows(tiny_base, family, lengths, 
     model = AutoModelForCausalLM.from_pretrained(tiny_base(family), dtype=torch.float64).eval()
     row = row_of(*lengths)
     with monkeypatch.context() as without:
-        without.setattr("training.loss.use_blocks", lambda _: None)
+        without.setattr("training.loss.use_fastest", lambda _: None)
         expected, expected_gradients = loss_and_gradients(model, row)
     assert not calls
     got, gradients = loss_and_gradients(model, row)
@@ -80,11 +82,43 @@ def test_short_bf16_rows_are_multiplied_out_to_the_same_values(heads, calls):
 def test_generation_and_foreign_attention_are_left_alone(tiny_base, calls):
     falcon = AutoModelForCausalLM.from_pretrained(tiny_base("falcon"))
     before = falcon.config._attn_implementation
-    use_blocks(falcon)
+    use_fastest(falcon)
     assert falcon.config._attn_implementation == before
     llama = AutoModelForCausalLM.from_pretrained(tiny_base("llama")).eval()
     prompt = torch.arange(3, 11)[None]
     expected = llama.generate(prompt, max_new_tokens=4, do_sample=False, pad_token_id=0)
-    use_blocks(llama)
+    use_fastest(llama)
     assert llama.generate(prompt, max_new_tokens=4, do_sample=False, pad_token_id=0).tolist() == expected.tolist()
     assert not calls
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "installed", "expected"),
+    [
+        ("cuda", torch.bfloat16, True, "flash_attention_2"),
+        ("cuda", torch.bfloat16, False, "sdpa"),
+        ("cuda", torch.float32, True, "sdpa"),
+        ("cpu", torch.bfloat16, True, "twin_blocks"),
+    ],
+)
+def test_flash_attention_is_chosen_on_a_card_with_bf16_that_has_the_package(
+    device, dtype, installed, expected, monkeypatch
+):
+    monkeypatch.setattr(training.attention, "is_flash_attn_2_available", lambda: installed)
+    chosen = training.attention.implementation(torch.device(device), dtype, backend=True, flash=True)
+    assert chosen == expected
+    unable = training.attention.implementation(torch.device(device), dtype, backend=False, flash=False)
+    assert unable == "sdpa"
+
+
+def test_flash_attention_stays_for_a_backward_pass_and_goes_after_a_measurement(tiny_base, monkeypatch):
+    model = AutoModelForCausalLM.from_pretrained(tiny_base("llama")).eval()
+    used = []
+    monkeypatch.setattr(training.attention, "implementation", lambda *_, **__: "flash_attention_2")
+    monkeypatch.setattr(model.model, "forward", lambda **_: used.append(model.config._attn_implementation) or hidden)
+    hidden = SimpleNamespace(last_hidden_state=torch.zeros(1, 8, model.config.hidden_size))
+    summed_loss(model, row_of(8), CPU)
+    assert model.config._attn_implementation == "flash_attention_2"
+    with torch.no_grad():
+        summed_loss(model, row_of(8), CPU)
+    assert used == ["flash_attention_2"] * 2 and model.config._attn_implementation == "sdpa"

@@ -24,12 +24,19 @@ from twin.settings import settings_file
 EXACT = {"rtol": 1e-4, "atol": 1e-5}  # sums of fp32 in another order
 
 
-def configure(home: Any, base: Path, **how: Any) -> None:
+def configure(home: Any, base: Path, quantization: str = "nf4", **how: Any) -> None:
     """A `twin.toml` in which steps are large enough to share and dropout draws nothing."""
     chosen = {"dropout": 0, "epochs": 1, "learning_rate": 1e-2, "batch_tokens": 512, "gate": "loss"} | how
     lines = [f"{name} = {json.dumps(value)}" for name, value in chosen.items()]
-    text = f'[base]\nmodel = "{base}"\n[dataset]\ncontext_tokens = 128\n[reply]\nmax_tokens = 40\n[train]\n'
-    settings_file(home.home).write_text(text + "\n".join(lines) + "\n")
+    text = f'[base]\nmodel = "{base}"\nquantization = "{quantization}"\n[dataset]\ncontext_tokens = 128\n'
+    settings_file(home.home).write_text(f"{text}[reply]\nmax_tokens = 40\n[train]\n" + "\n".join(lines) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def no_bf16(tmp_path, monkeypatch):
+    """The same numbers on every machine, as tests.conftest.tiny_base, but in all processes that are started."""
+    (tmp_path / "sitecustomize.py").write_text("import torch\n\ntorch.cpu.get_capabilities = dict\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
 def start_training(*arguments: str) -> subprocess.Popen[str]:
@@ -62,6 +69,24 @@ def test_two_processes_come_to_the_loss_and_the_weights_of_one(home, store, tiny
         assert together[name] == alone[name]
     assert together["val_nats_per_token"] == pytest.approx(alone["val_nats_per_token"], abs=2e-4)
     assert alone["val_nats_per_token"] < alone["val_base_nats_per_token"]
+    assert weights.keys() == shared.keys()
+    for name, value in weights.items():
+        torch.testing.assert_close(shared[name], value, **EXACT)
+
+
+def test_a_base_model_shared_out_among_two_comes_to_the_loss_and_the_weights_of_one(home, store, tiny_base, run_twin):
+    fill(store)
+    configure(home, tiny_base(), "none", processes=1)
+    alone = json.loads(run_twin("train", "--fresh", "--json").out)
+    configure(home, tiny_base(), "none", processes=2, sharding="fsdp")
+    together = train("--fresh")
+    assert "bits per character" in together["reason"]  # judged with the base model loaded whole
+    for name in ("steps", "tokens", "val_tokens", "val_base_nats_per_token"):
+        assert together["metrics"][name] == alone["metrics"][name]
+    assert together["metrics"]["val_nats_per_token"] == pytest.approx(alone["metrics"]["val_nats_per_token"], abs=2e-4)
+    weights, shared = (
+        load_file(home.adapters / found["version"] / "adapter_model.safetensors") for found in (alone, together)
+    )
     assert weights.keys() == shared.keys()
     for name, value in weights.items():
         torch.testing.assert_close(shared[name], value, **EXACT)

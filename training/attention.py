@@ -1,10 +1,14 @@
-"""Attention of packed rows on a CPU, in blocks of queries that see only the keys which their mask lets them see.
+"""Attention of packed rows: which implementation computes it, and our own for CPUs, in blocks of queries.
 
 Knows nothing of models but transformers' attention interface; exact, up to the order of sums.
 
+On a GPU, FlashAttention 2 takes rows of several conversations as they are (it finds their ends in the positions), where
+PyTorch's kernels compute a whole row and mask it; it needs bf16 and the package flash-attn, which is nobody's duty.
+
 PyTorch's CPU kernel multiplies whole rows and masks afterwards: a causal row wastes half of that, conversations that
 lie side by side or a sliding window far more. Its bf16 products are also slower than matrix products of the same size,
-so short bf16 rows are multiplied out. GPUs, generation and models with attention code of their own are left alone.
+so short bf16 rows are multiplied out, each block of queries with the keys that its mask lets it see. Generation and
+models with attention code of their own are left alone.
 """
 
 from __future__ import annotations
@@ -16,17 +20,41 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.utils import is_flash_attn_2_available
 
-_NAME = "twin_blocks"
+_BLOCKS, _FLASH, _PLAIN = "twin_blocks", "flash_attention_2", "sdpa"
 _BLOCK = 256
 _LONGEST_MULTIPLIED_OUT = 2048  # tokens; the probabilities are kept for the backward pass
 
 
-def use_blocks(model: Any) -> None:
-    """Let a transformers model attend in blocks from now on, where that is the same and faster."""
+def implementation(device: torch.device, dtype: torch.dtype, *, backend: bool, flash: bool) -> str:
+    """What computes attention of packed rows.
+
+    Args:
+        backend, flash: whether the model can use transformers' attention interface, and FlashAttention 2.
+    """
+    if not backend:
+        return _PLAIN
+    if device.type == "cpu":
+        return _BLOCKS
+    if device.type == "cuda" and dtype == torch.bfloat16 and flash and is_flash_attn_2_available():
+        return _FLASH
+    return _PLAIN
+
+
+def use_fastest(model: Any) -> None:
+    """Let a transformers model attend to packed rows in the fastest way there is where it stands now."""
     config = model.config.get_text_config()
-    if model.device.type == "cpu" and model._supports_attention_backend and config._attn_implementation == "sdpa":
-        config._attn_implementation = _NAME
+    if config._attn_implementation in (_BLOCKS, _FLASH, _PLAIN):
+        backend, flash = bool(model._supports_attention_backend), bool(model._supports_flash_attn)
+        config._attn_implementation = implementation(model.device, model.dtype, backend=backend, flash=flash)
+
+
+def back_to_plain(model: Any) -> None:
+    """After a measurement: replies are generated in padded batches with a cache, which is none of FlashAttention's."""
+    config = model.config.get_text_config()
+    if config._attn_implementation == _FLASH:
+        config._attn_implementation = _PLAIN
 
 
 def attend(
@@ -95,5 +123,5 @@ def _multiplied_out(
     return (share.view(len(key), -1, share.shape[-1]) @ value).view(heads, tokens, -1)
 
 
-AttentionInterface.register(_NAME, attend)
-AttentionMaskInterface.register(_NAME, sdpa_mask)
+AttentionInterface.register(_BLOCKS, attend)
+AttentionMaskInterface.register(_BLOCKS, sdpa_mask)

@@ -61,6 +61,13 @@ class Processes(Ranks):
             parameter.grad = flat[start : start + part.numel()].view_as(part).to(part.dtype)
             start += part.numel()
 
+    def shard(self, model: Any, device: torch.device) -> None:
+        """See Ranks; by FSDP2."""
+        from training.sharding import share_out
+
+        share_out(model, device, self.count)
+        self.sharded = True
+
     def tell(self, value: T) -> T:
         """See Ranks."""
         said = [value if self.is_first else None]

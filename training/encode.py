@@ -65,6 +65,9 @@ class Row:
     characters: int
 
 
+EMPTY = Row([0], [0], [], [], 0, 0)  # costs a pass and counts nothing
+
+
 def windows(found: Iterable[Session], spec: PromptSpec, tokenizer: Tokenizer) -> list[Window]:
     """Every session as windows, in order. Windows that would teach nothing are left out.
 

@@ -27,7 +27,16 @@ from twin.settings import Settings
 _NOTE = "run.json"
 _MATTER = ("owner", "base", "dataset", "privacy", "train")
 _NEVER_MATTERS = {
-    "train": {"checkpoint_minutes", "gate", "tensorboard", "processes", "machines", "machine", "main_address"}
+    "train": {
+        "checkpoint_minutes",
+        "gate",
+        "tensorboard",
+        "processes",
+        "machines",
+        "machine",
+        "main_address",
+        "sharding",
+    }
 }
 _CODE = (
     "training.qlora",

@@ -13,7 +13,7 @@ from training.gate import Evidence, Verdict, judge
 from training.qlora import Run
 from training.sets_alone import CUTS
 from training.snapshot import Snapshot, load
-from twin.errors import AdapterError, DatasetError
+from twin.errors import AdapterError, DatasetError, ModelError
 from twin.evaluations import Evaluations
 from twin.registry import Manifest, Registry
 
@@ -25,7 +25,8 @@ def examine(
 ) -> Verdict:
     """Show a published adapter, the base model and the adapter that serves to the gate.
 
-    The run's own adapter is taken off the base model: what is judged is what was published.
+    The run's own adapter is taken off the base model: what is judged is what was published. A base model that was
+    shared out among processes is loaded whole, as it would serve; where it does not fit, the adapter does not serve.
     """
     if run.interrupted:
         return Verdict(False, "training was stopped before its end")
@@ -36,8 +37,11 @@ def examine(
         return Verdict(False, f"not better than the base model on held-out replies ({mine:.3f} bits per character)")
     if not snapshot.counts["test"].supervised_turns:
         return Verdict(True, f"{run.best.bits_per_character:.3f} held-out bits per character; nothing to compare with")
-    run.base.model = run.lora.unload()
-    examiner = Examiner(run.settings, run.base, registry, snapshot, say)
+    try:
+        base = run.whole_base()
+    except ModelError as error:
+        return Verdict(False, f"it could not be tried as it would serve ({error.problem})")
+    examiner = Examiner(run.settings, base, registry, snapshot, say)
     say("Measuring on conversations later than everything it learned from")
     try:
         challenger = examiner.of(manifest.version)

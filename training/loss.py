@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from inference.head import Head
-from training.attention import use_blocks
+from training.attention import back_to_plain, use_fastest
 from training.encode import Row
 from twin.errors import ModelError
 
@@ -146,8 +146,8 @@ def summed_loss(model: Any, row: Row, device: torch.device) -> torch.Tensor:
             `check_head`.
     """
     head = Head.of(model)
-    hidden = _hidden(model, row.ids, row.positions, device)[torch.tensor(row.label_at, device=device)]
-    labels = torch.tensor(row.labels, device=device)
+    hidden = _hidden(model, row.ids, row.positions, device)[torch.tensor(row.label_at, dtype=torch.long, device=device)]
+    labels = torch.tensor(row.labels, dtype=torch.long, device=device)
     trained = None if head.rows is None else head.rows.values
     loss: torch.Tensor = _FrozenHeadCrossEntropy.apply(hidden.to(head.weight.dtype), trained, head, labels)  # type: ignore[no-untyped-call]
     return loss
@@ -155,12 +155,14 @@ def summed_loss(model: Any, row: Row, device: torch.device) -> torch.Tensor:
 
 def _hidden(model: Any, ids: list[int], positions: list[int], device: torch.device) -> torch.Tensor:
     """(T, H) last hidden states of one packed row."""
-    use_blocks(model)
+    use_fastest(model)
     at = torch.tensor([positions], device=device)
     mask = _apart(at[0], model.dtype) if _is_told_apart(model.config) else None
     states: torch.Tensor = getattr(model, model.base_model_prefix)(
         input_ids=torch.tensor([ids], device=device), position_ids=at, attention_mask=mask, use_cache=False
     ).last_hidden_state[0]
+    if not torch.is_grad_enabled():
+        back_to_plain(model)
     return states
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inference.base_model import LoadedBase
-from training.encode import Window, pack
+from training.encode import EMPTY, Window, pack
 from training.evaluate import HeldOut, held_out_loss
 from training.ranks import Ranks
-from training.step import free_memory, is_out_of_memory
+from training.step import free_memory, is_out_of_memory, no_room_among_many
 from twin.errors import TrainingError
 
 
@@ -49,11 +49,13 @@ class Measurer:
 
     def _own(self) -> tuple[float, float, float, float, float]:
         """This process's part, and whether memory ran out."""
-        rows = self._ranks.deal(pack(self._found, self._row_tokens))
+        rows = self._ranks.deal(pack(self._found, self._row_tokens), EMPTY)
         try:
             part = held_out_loss(self._base.model, rows, self._base.device)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            if self._ranks.sharded:
+                raise no_room_among_many(max(len(row.ids) for row in rows)) from None
             return 0.0, 0.0, 0.0, 0.0, 1.0
         return part.nats, part.tokens, part.characters, part.turns, 0.0

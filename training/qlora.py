@@ -20,7 +20,7 @@ import torch
 from peft import PeftModel
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
-from inference.base_model import LoadedBase
+from inference.base_model import LoadedBase, load_base
 from training.batches import Batches, Place
 from training.checkpoint import Checkpoints
 from training.encode import Window
@@ -34,7 +34,7 @@ from training.plan import ROW_ON_CPU, Plan
 from training.progress import Point, Progress, write_curve
 from training.ranks import Ranks
 from training.standing import Standing
-from training.step import Stepper
+from training.step import Stepper, free_memory
 from twin.errors import TrainingError
 from twin.registry import new_version
 from twin.settings import Settings
@@ -102,6 +102,8 @@ class Run:
         torch.manual_seed(self._how.seed)
         self._row_tokens = plan.row_tokens if plan else min(ROW_ON_CPU, self._how.batch_tokens)
         self.lora: PeftModel = add_lora(base, self._how, checkpointing=plan is not None and plan.checkpointing)
+        if self._how.sharding == "fsdp":
+            self._ranks.shard(base.model, base.device)
         self._first_state = self._state()
         self._measure = Measurer(base, val_windows, self._row_tokens, self._ranks)
         self.measure = Measurer(base, val_windows, self._row_tokens, Ranks())
@@ -158,15 +160,28 @@ class Run:
             values |= {"adapter": self._state(), "optimizer": optimizer_state(self._stepper.optimizer)}
         self._checkpoints.save(values)
 
+    def whole_base(self) -> LoadedBase:
+        """The base model without the adapter, whole; the run is over then.
+
+        Raises:
+            ModelError: it was sharded, and does not fit into this process's memory whole.
+        """
+        if self._ranks.sharded:
+            self.base.model = None
+            del self.lora
+            free_memory()
+            self.base.model = load_base(self.settings).model
+        else:
+            self.base.model = self.lora.unload()
+        return self.base
+
     def _measure_base(self) -> Standing:
         self._say("Measuring the base model on held-out conversations")
         begin = self._clock()
         with self.lora.disable_adapter():  # not every adapter starts from nothing
             before = self._measure()
         took = self._ranks.tell(self._clock() - begin)
-        return Standing.at_start(
-            self._rate, self._row_tokens, before, took, self._pace.measurements(took), attempt=1
-        )
+        return Standing.at_start(self._rate, self._row_tokens, before, took, self._pace.measurements(took), attempt=1)
 
     def _begin(self, at: Standing) -> None:
         """Put the adapter and the optimiser at their start."""

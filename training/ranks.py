@@ -2,9 +2,10 @@
 
 Knows nothing of how they talk. This is the one for a process alone; training/distributed.py has the one for several.
 
-Every process holds the whole data set, the same weights and the same optimiser state. Of each step's rows it takes its
-own, divides their loss by the labels of all rows, and adds its gradients to the others'; so all of them take the same
-step, and a step is the same whatever their number. Only the first measures, saves and reports.
+Every process holds the whole data set, the same weights (of the base model perhaps only a part: `sharded`) and the same
+optimiser state. Of each step's rows it takes its own, divides their loss by the labels of all rows, and adds its
+gradients to the others'; so all of them take the same step, and a step is the same whatever their number. Only the
+first measures, saves and reports.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ class Ranks:
     Attributes:
         index: this process's number, from 0.
         count: how many there are.
+        sharded: whether the base model is shared out among them; then all must make as many passes through it.
     """
 
     index: int = 0
     count: int = 1
+    sharded: bool = False
 
     @property
     def is_first(self) -> bool:
@@ -37,9 +40,18 @@ class Ranks:
         """The first process of each machine goes through alone, then the others: for what is made once, then found."""
         yield
 
-    def deal(self, rows: Sequence[T]) -> list[T]:
-        """This process's rows of a step; all processes are given the same ones in the same order."""
-        return list(rows[self.index :: self.count])
+    def deal(self, rows: Sequence[T], empty: T) -> list[T]:
+        """This process's rows of a step; all processes are given the same ones in the same order.
+
+        Args:
+            empty: a row that counts nothing; where the base model is sharded, who has a row less than others gets it.
+        """
+        own = list(rows[self.index :: self.count])
+        lacks = self.sharded and len(own) * self.count < len(rows)
+        return [*own, empty] if lacks else own
+
+    def shard(self, model: Any, device: Any) -> None:
+        """Keep only a part of the base model's frozen weights, if there are others to keep the rest. A meeting."""
 
     def total(self, values: Sequence[float]) -> list[float]:
         """Each value's sum over all processes; a meeting: every process must come, with as many values."""

@@ -18,7 +18,7 @@ import torch
 from peft import PeftModel
 
 from inference.base_model import LoadedBase
-from training.encode import Row, Window, pack
+from training.encode import EMPTY, Row, Window, pack
 from training.loss import summed_loss
 from training.optimizer import make_optimizer
 from training.ranks import Ranks
@@ -94,7 +94,7 @@ class Stepper:
         """Backward through this process's rows; their share of the loss, whether memory ran out, and for good."""
         labels = sum(len(row.labels) for row in rows)
         total = 0.0
-        for row in self._ranks.deal(rows):
+        for row in self._ranks.deal(rows, EMPTY):
             try:
                 loss = summed_loss(self._base.model, row, self._base.device) / labels
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -102,6 +102,8 @@ class Stepper:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
+                if self._ranks.sharded:
+                    raise no_room_among_many(len(row.ids)) from None
                 alone = row.positions.count(0) == 1
                 return math.nan, 1.0, float(alone and self.row_tokens < len(row.ids))
         return total, 0.0, 0.0
@@ -117,6 +119,14 @@ class Stepper:
             )
         self.row_tokens = min(self.row_tokens, longest) // 2
         self._say(f"Memory ran out: going on with {self.row_tokens:,} tokens at a time instead of {longest:,}")
+
+
+def no_room_among_many(tokens: int) -> TrainingError:
+    """Where the base model is sharded, the others wait in the middle of a pass: it cannot be tried again."""
+    return TrainingError(
+        f"A row of {tokens:,} tokens does not fit into memory beside a part of the base model",
+        "lower train.batch_tokens or dataset.context_tokens, or use more processes",
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

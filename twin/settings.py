@@ -91,6 +91,12 @@ class Settings(BaseSettings):
             raise ValueError('train.init = "loftq" corrects what base.quantization = "nf4" loses')
         return self
 
+    @model_validator(mode="after")
+    def _can_be_shared_out(self) -> Settings:
+        if self.train.sharding != "none" and self.base.quantization == "int8":
+            raise ValueError('train.sharding = "fsdp" needs base.quantization = "nf4" or "none"')
+        return self
+
     @field_validator("home", mode="before")
     @classmethod
     def _same_home_everywhere(cls, value: Any) -> Path:
