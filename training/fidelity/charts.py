@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LEFT, _RIGHT, _LINE, _TOP, _BOTTOM = 480, 178, 56, 24, 10, 22
+_WIDTH, _LEFT, _RIGHT, _LINE, _TOP, _BOTTOM = 480, 206, 56, 24, 10, 22
 _MOST_TICKS = 5
 _LEAST = 1e-6  # a scale of nothing has no ticks
 
