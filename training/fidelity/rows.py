@@ -106,7 +106,6 @@ ROWS: tuple[Row, ...] = (
         "low",
         "auc",
         lambda it: it.separation.by_context,
-        lambda it: it.separation.void,
     ),
     Row(
         "Taken for you",
