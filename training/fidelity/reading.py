@@ -42,7 +42,7 @@ class Depth:
     probes: int
 
 
-DEPTHS: dict[Kind, Depth] = {"full": Depth(16_000, 200, 200), "quick": Depth(4_000, 40, 50)}
+DEPTHS: dict[Kind, Depth] = {"full": Depth(16_000, 200, 200), "quick": Depth(2_500, 20, 20)}
 _COSTS, _RANKING = 0.3, 0.7  # of the work on base and twin, about
 
 
