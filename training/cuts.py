@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from twin.errors import DatasetError
-from twin.messages import Message, Session, Turn
+from twin.messages import Session, Turn
 from twin.sections import DatasetSettings
 
 Split = Literal["train", "val", "test"]
@@ -69,14 +69,6 @@ def _cut(turns: Sequence[datetime], starts: Sequence[datetime], wanted: float) -
     earlier = max((start for start in starts if start <= exact), default=exact)
     held_out = sum(moment >= earlier for moment in turns)
     return earlier if held_out <= 2 * wanted + 1 and earlier > turns[0] else exact
-
-
-def split_by_time(messages: Sequence[Message], cuts: Cuts) -> dict[Split, list[Message]]:
-    """One dialog's messages by part; nothing later than a cut stands before it."""
-    parts: dict[Split, list[Message]] = {split: [] for split in SPLITS}
-    for message in messages:
-        parts[cuts.split_of(message.sent_at)].append(message)
-    return parts
 
 
 def time_of(turn: Turn) -> datetime:

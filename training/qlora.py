@@ -60,7 +60,7 @@ class Run:
         standing: counters, measurements and the curve.
         truncated_turns: how many were longer than the context budget and are learned, or read, in part.
         interrupted: whether it was stopped before its end.
-        measure: held-out loss of the model as it is just now, by this process alone.
+        measure: held-out loss of the model as it is just now, of all processes together.
     """
 
     def __init__(
@@ -105,8 +105,7 @@ class Run:
         if self._how.sharding == "fsdp":
             self._ranks.shard(base.model, base.device)
         self._first_state = self._state()
-        self._measure = Measurer(base, val_windows, self._row_tokens, self._ranks)
-        self.measure = Measurer(base, val_windows, self._row_tokens, Ranks())
+        self.measure = Measurer(base, val_windows, self._row_tokens, self._ranks)
         self.standing: Standing
 
     @property
@@ -179,7 +178,7 @@ class Run:
         self._say("Measuring the base model on held-out conversations")
         begin = self._clock()
         with self.lora.disable_adapter():  # not every adapter starts from nothing
-            before = self._measure()
+            before = self.measure()
         took = self._ranks.tell(self._clock() - begin)
         return Standing.at_start(self._rate, self._row_tokens, before, took, self._pace.measurements(took), attempt=1)
 
@@ -249,7 +248,7 @@ class Run:
             if due:
                 self.save()
         if at.curve and at.curve[-1].held_out is None:  # it went on from a checkpoint when its time was up already
-            self._choose(self._measure())
+            self._choose(self.measure())
         at.finished, at.version = True, self._ranks.tell(new_version(datetime.now(UTC)))
         self.save()
 
@@ -258,7 +257,7 @@ class Run:
         self.interrupted = True
         self.save()
         if self._keep_interrupted and self.standing.steps:
-            self._prefer(self._measure())
+            self._prefer(self.measure())
 
     def _step(self, place: Place, found: Sequence[Window], share: float) -> None:
         """One optimiser step, counted."""
@@ -282,7 +281,7 @@ class Run:
         if share >= 1 or int(share * at.measurements) > at.measured:
             at.measured = int(share * at.measurements)
             begin = self._clock()
-            self._choose(self._measure())
+            self._choose(self.measure())
             self._mark += self._clock() - begin  # everything but measuring counts as time of the steps
         if self._ranks.is_first:
             self._on_progress(self._pace.progress(at, share))
