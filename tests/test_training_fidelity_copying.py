@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chatter import LINES
 from tests.writers import breezy, material, proper, replies
 from training.fidelity import copying
 from training.fidelity.copying import Record
-from training.fidelity.loops import loops
 from training.fidelity.material import Bubbles, Material
-from training.fidelity.tokens import tokens_of
 from training.fidelity.verbatim import Index
+from twin.signs import tokens_of
 
 COUNT = 120
 CONSTANT: Bubbles = ("haha yeah",)
@@ -118,53 +116,6 @@ def test_every_stretch_of_a_text_is_found_in_it(letters: list[str], start: int, 
     weight = sum(2 if letter in "好的呢" else 3 for letter in part)
     found = int(Index.of(["other words", text, "more"]).longest([" ".join(part)])[0])
     assert found == (len(part) if weight >= 24 else 0)
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        ("I like the cat I like the cat I like the cat",),
-        ("well, so it goes, so it goes. So it goes!",),
-        ("the cat", "the cat", "the cat"),
-        ("what now?", "nothing", "what now?", "really", "What now"),
-        ("no " * 8,),
-        ("好的我知道了好的我知道了好的我知道了",),
-        ("да ладно тебе да ладно тебе да ладно тебе",),
-        ("a" * 80,),
-        ("- " * 40,),
-        ("ok", "." * 100),
-    ],
-)
-def test_a_phrase_over_and_over_is_a_loop(reply: Bubbles) -> None:
-    assert loops(reply)
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        (),
-        ("",),
-        ("no no no no",),
-        ("ha ha ha ha ha ha ha ha ha ha ha",),
-        ("hahahahahahahahaha",),
-        ("哈哈哈哈哈哈哈哈哈哈哈哈",),
-        ("对对对", "好的好的好的"),
-        ("ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ",),
-        ("yes", "yes", "yes"),
-        ("so good so good", "I mean it"),
-        ("yessssssssss!!!!!!!!!!!!",),
-        ("😂😂😂😂😂😂😂😂😂😂😂",),
-        ("ठीक ठीक ठीक है",),
-    ],
-)
-def test_how_people_repeat_themselves_is_no_loop(reply: Bubbles) -> None:
-    assert not loops(reply)
-
-
-@pytest.mark.parametrize("language", sorted(LINES))
-def test_ordinary_lines_loop_in_no_language(language: str) -> None:
-    assert not any(loops((line,)) for line in LINES[language])
-    assert not loops(LINES[language])
 
 
 def test_looping_replies_are_told_by_their_places(of: Record) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 
 from training.fidelity import bootstrap
 from training.fidelity.bootstrap import Floats, plain
-from training.fidelity.loops import loops
 from training.fidelity.material import Bubbles, Material, Measured
-from training.fidelity.tokens import tokens_of
 from training.fidelity.verbatim import Index, Ints
+from twin.loops import loops
+from twin.signs import tokens_of
 from twin.words import fold
 
 _WORST = 20
@@ -38,7 +38,7 @@ class Habits:
         distinct_2: different pairs of neighbouring words or signs among all of them (Li et al. 2016); falls with the
             number of replies, so compare it for the same contexts only.
         most_frequent: share of the commonest reply; case, width and white space around it do not count.
-        loops: of the replies in which a phrase loops (`training/fidelity/loops.py`).
+        loops: of the replies in which a phrase loops (`twin/loops.py`).
         missing: of the replies that were not given.
     """
 

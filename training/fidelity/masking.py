@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from training.fidelity.material import Material
-from training.fidelity.tokens import LETTER, WORD, is_character
+from twin.signs import LETTER, WORD, is_character
 from twin.words import UNSPACED
 
 KEPT = 300

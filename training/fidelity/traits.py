@@ -12,8 +12,8 @@ import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
 
-from training.fidelity import laughter as laughs
 from training.fidelity.material import Bubbles
+from twin import laughter as laughs
 
 _EMOJI = re.compile("[\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55\u203c\u2049]")
 _EMOTICON = re.compile(

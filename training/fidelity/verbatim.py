@@ -2,7 +2,7 @@
 
 Knows nothing of whose texts they are.
 
-A run counts from 8 words or signs on (`training/fidelity/tokens.py`), where a character of a script without spaces
+A run counts from 8 words or signs on (`twin/signs.py`), where a character of a script without spaces
 weighs two thirds of a word, so that it takes twelve: a guess, for many Chinese words have two characters. The texts
 are one row of numbers; the stretches of that weight are found by a 64-bit hash, then compared.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fidelity.tokens import is_character, tokens_of
+from twin.signs import is_character, tokens_of
 
 GRAM = 8
 _WORD, _CHARACTER = 3, 2

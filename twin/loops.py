@@ -1,6 +1,6 @@
-"""Repetition loops: the degeneration in which a model says the same over and over within a reply.
+"""Repetition loops: the degeneration in which a model says the same over and over, in a reply or in reply after reply.
 
-Knows nothing of other replies.
+Knows nothing of models, or of who is measured or guarded by it.
 
 A reply loops when in it stands
 
@@ -20,19 +20,19 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from training.fidelity.laughter import is_laughter
-from training.fidelity.material import Bubbles
-from training.fidelity.tokens import is_character, is_word, tokens_of
+from twin.laughter import is_laughter
+from twin.signs import is_character, is_word, tokens_of
 
 _TIMES, _SHORT_TIMES = 3, 8
+_TURNS, _SENTENCE = 2, 6
 _PHRASE, _WORD, _CHARACTER = 4, 2, 1  # what a phrase, a word and a character of a script without spaces weigh
 _MOST_TOKENS = 2000
 _STRETCHED = 60
 _CHARACTERS = re.compile(r"(.{1,4}?)\1{14,}", re.DOTALL)
 
 
-def loops(reply: Bubbles) -> bool:
-    """Whether something loops in this reply."""
+def loops(reply: Sequence[str]) -> bool:
+    """Whether something loops in a reply, given as its bubbles in order."""
     said = [_words(text) for text in reply]
     repeated = Counter(tuple(words) for words in said if len(set(words)) > 1 and _weight(words) >= _PHRASE)
     if max(repeated.values(), default=0) >= _TIMES:
@@ -41,6 +41,18 @@ def loops(reply: Bubbles) -> bool:
         return True
     words = [word for its in said for word in its][:_MOST_TOKENS]
     return any(_in_a_row(words, size) for size in range(1, len(words) // _TIMES + 1))
+
+
+def says_again(bubble: str, turns: Sequence[Sequence[str]]) -> bool:
+    """Whether the speaker's last two turns hold this very bubble each; one of three words or more, not all the same.
+
+    Args:
+        turns: the same speaker's, oldest first, as their bubbles.
+    """
+    words = _words(bubble)
+    if len(turns) < _TURNS or len(set(words)) < 2 or _weight(words) < _SENTENCE:
+        return False
+    return all(any(_words(text) == words for text in turn) for turn in turns[-_TURNS:])
 
 
 def _words(text: str) -> list[str]:
