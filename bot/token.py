@@ -5,11 +5,11 @@ Knows nothing of Telegram, nor of how a token is asked for; `twin.settings.bot_t
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from twin.errors import BotError
+from twin.secret_files import keep_secret
 
 _SHAPE = re.compile(r"\d+:[\w-]+", re.ASCII)
 
@@ -34,17 +34,8 @@ def keep(home: Path, token: str) -> Path:
         BotError: it is no token, or cannot be written.
     """
     check(token)
-    file = home / "bot-token"
-    draft = home / f".{file.name}.{os.getpid()}"
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        try:
-            draft.touch(mode=0o600, exist_ok=False)
-            draft.write_text(f"{token}\n", encoding="ascii")
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        return keep_secret(home, "bot-token", token)
     except OSError as error:
+        file = home / "bot-token"
         raise BotError(f"{file} cannot be written ({error.strerror})", "make room for it, or set TWIN_HOME") from error
-    return file

@@ -88,3 +88,7 @@ class TeacherError(TwinError):
 
 class BotError(TwinError):
     """The Telegram bot cannot be started."""
+
+
+class ServerError(TwinError):
+    """The HTTP server cannot be started."""

@@ -1,0 +1,188 @@
+"""The server as it runs: a socket, the application, the model loaded beside it, and an end within seconds.
+
+Knows nothing of signals or of the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import uvicorn
+
+from inference.generator import Generator
+from inference.server.access import is_loopback, names_of
+from inference.server.app import Door, create_app
+from inference.server.desk import Desk
+from inference.server.metrics import Metrics
+from inference.server.records import Records
+from inference.yielding import yielding
+from twin.errors import ModelError, ServerError, TwinError
+from twin.settings import Settings
+
+T = TypeVar("T")
+_FINISH_SECONDS = 5.0
+"""How long replies under way may go on after the server was told to stop; then they are cancelled."""
+_DRAIN_SECONDS = 7
+_CLOSE_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+def listen(host: str, port: int, key: str | None) -> socket.socket:
+    """Listen at the first address of a host that there is.
+
+    Raises:
+        ServerError: others could reach it and there is no key; the host is unknown or not this machine's; the port
+            is taken or not allowed.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise ServerError(f"There is no address for the host {host!r}", "correct serve.host, or --host") from error
+    if key is None and not all(is_loopback(str(address[0])) for *_, address in found):
+        raise ServerError(
+            f"Others could reach the twin at {host or 'every address'}, and there is no key",
+            "make one with `twin serve --set-key`, or listen at 127.0.0.1 alone",
+        )
+    failure: OSError | None = None
+    for family, *_, address in found:
+        try:
+            return socket.create_server(address[:2], family=family, backlog=128)
+        except OSError as error:
+            failure = error
+    assert failure is not None
+    raise ServerError(
+        f"The server cannot listen at {host} port {port} ({failure.strerror})",
+        "stop what listens there, or choose another port with --port",
+    ) from failure
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+async def run_server(
+    settings: Settings,
+    listening: socket.socket,
+    key: str | None,
+    build: Callable[[], Generator],
+    stop: asyncio.Event,
+) -> bool:
+    """Answer until `stop` is set. The server listens while the model is still being loaded.
+
+    Args:
+        build: makes the generator, in a thread.
+
+    Returns:
+        whether the model was freed; if not, a thread is in the middle of something that cannot be interrupted.
+
+    Raises:
+        TwinError: the generator cannot be built, or the server fails.
+    """
+    desk = Desk(settings.serve.max_waiting, Metrics())
+    door = Door(key, names_of([settings.serve.host, str(listening.getsockname()[0])]))
+    app = create_app(desk, Records(settings, time.time), settings, door)
+    server = _server(app)
+    serving = asyncio.create_task(server.serve([listening]))
+    loading = _in_thread(build)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        waited: set[asyncio.Future[Any]] = {serving, loading, stopping}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if loading.done() and not stop.is_set():
+            desk.generator = _loaded(loading)
+            with yielding(settings, desk.generator):
+                await asyncio.wait(waited - {loading}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done() and not stop.is_set():
+            raise ServerError("The server ended by itself", "its log tells more; start it again")
+    finally:
+        stopping.cancel()
+        await _wind_down(server, serving, desk)
+    return await _close(loading)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever started it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn."""
+        yield
+
+
+def _server(app: object) -> _Server:
+    """Access is not logged, for addresses hold versions; nor is anything that comes with a traceback."""
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.asgi").setLevel(logging.WARNING)
+    return _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # anybody could claim another address, and have its limits
+            lifespan="off",
+            ws="none",
+            http="h11",
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+    )
+
+
+async def _wind_down(server: _Server, serving: asyncio.Task[None], desk: Desk) -> None:
+    """Take nothing in any more; give replies under way a moment, then end them."""
+    server.should_exit = True
+    cancelling = asyncio.get_running_loop().call_later(_FINISH_SECONDS, desk.stop)
+    await asyncio.gather(serving, return_exceptions=True)
+    cancelling.cancel()
+    desk.close()
+
+
+def _loaded(loading: asyncio.Future[Generator]) -> Generator:
+    try:
+        generator = loading.result()
+    except TwinError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The model could not be loaded ({type(error).__name__})", "run `twin doctor` for what is missing"
+        ) from error
+    _log.info("Ready: %s answers", generator.adapter or "the bare base model")
+    return generator
+
+
+async def _close(loading: asyncio.Future[Generator]) -> bool:
+    """Free the model, or see that this cannot be done now."""
+    await asyncio.wait({loading}, timeout=_CLOSE_SECONDS)
+    if not loading.done():
+        return False
+    if loading.exception() is not None:
+        return True
+    closing = _in_thread(loading.result().close)
+    await asyncio.wait({closing}, timeout=_CLOSE_SECONDS)
+    return closing.done()
+
+
+def _in_thread(call: Callable[[], T]) -> asyncio.Future[T]:
+    """Like `asyncio.to_thread`, in a thread that nobody waits for at the end."""
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="model").start()
+    return asyncio.wrap_future(future)
