@@ -35,7 +35,8 @@ def main() -> None:
 def sweep(tried: list[list[str]], version: str | None, count: int, part: Any, out: Path) -> list[dict[str, Any]]:
     """Measure each setting, and write it down at once."""
     from inference.base_model import load_base
-    from inference.local import LocalGenerator
+    from inference.answering import Answering
+    from inference.local import LocalEngine
     from training.fidelity.gather import gather
     from training.fidelity.scores import Yardsticks, evaluate_system
     from training.fidelity.sentences import Encoder
@@ -56,7 +57,7 @@ def sweep(tried: list[list[str]], version: str | None, count: int, part: Any, ou
         snapshot = load(settings.datasets, registry.verify(version).dataset)
         material = gather(snapshot, count, part)
         yardsticks = Yardsticks.of(material, embed=Encoder.open())
-        generator = LocalGenerator(load_base(settings), registry, settings.reply, PromptSpec.of(settings))
+        generator = Answering(LocalEngine(load_base(settings)), registry, settings.reply, PromptSpec.of(settings))
         generator.use(version)
         rows = []
 

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from inference.generator import DAY0, Generator, TwinReply, build_generator
+from inference.generator import BASE, DAY0, Generator, TwinReply, Wish, build_generator
 from twin.console import echo_json, is_interactive
 from twin.conversations import latest_session
 from twin.errors import AdapterError, TwinError
@@ -128,26 +128,27 @@ def reply(version: str | None, bare: bool, day0: bool, seed: int | None) -> None
         raise click.UsageError("Choose one of --adapter, --base and --day0.")
     lines = list(_contexts(sys.stdin))
     if day0:
-        _answer(lines, _past_replies(settings).replies)
+        past = _past_replies(settings)
+        _answer(lines, lambda asked, _: past.replies(asked))
         return
-    from inference.local import LocalGenerator
-
-    generator = LocalGenerator.open(settings)
+    generator = build_generator(settings)
     try:
-        if bare or version:
-            generator.use(None if bare else version)
-        else:
+        if not (bare or version):
             _refuse_to_pretend(generator)
-        if seed is not None:
-            generator.seed(seed)
-        _answer(lines, generator.generate)
+        wish = Wish(seed=seed, version=BASE if bare else version)
+        _answer(lines, lambda asked, first: generator.replies(asked, replace(wish, seed=_seed(seed, first))))
     finally:
         generator.close()
 
 
-def _answer(asked: list[Conversation], answers: Callable[[list[Conversation]], list[TwinReply]]) -> None:
+def _seed(seed: int | None, first: int) -> int | None:
+    """That of the batch which begins with the line `first`."""
+    return None if seed is None else seed + first
+
+
+def _answer(asked: list[Conversation], answers: Callable[[list[Conversation], int], list[TwinReply]]) -> None:
     for start in range(0, len(asked), _BATCH):
-        for answer in answers(asked[start : start + _BATCH]):
+        for answer in answers(asked[start : start + _BATCH], start):
             echo_json({"bubbles": list(answer.bubbles), "adapter": answer.adapter})
         sys.stdout.flush()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.generator import DAY0, TwinReply
+from inference.generator import ANYHOW, DAY0, TwinReply, Wish
 from twin.errors import DatasetError
 from twin.messages import Conversation, Session, Turn
 from twin.prompt import PromptSpec
@@ -125,13 +125,22 @@ class Day0Generator:
     def refresh(self) -> None:
         """Nothing is ever swapped."""
 
-    def reply(self, conversation: Conversation) -> TwinReply:
-        """See Generator."""
-        return TwinReply(self._past.nearest(conversation.turns), DAY0)
+    def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
+        """See Generator. Of the wish only the listener counts: the past is as it was."""
+        bubbles = self._past.nearest(conversation.turns)
+        for bubble in bubbles:
+            wish.on_bubble(bubble)
+        return TwinReply(bubbles, DAY0)
 
-    def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
+    def replies(self, conversations: Sequence[Conversation], wish: Wish = ANYHOW) -> list[TwinReply]:
         """See Generator."""
-        return [self.reply(conversation) for conversation in conversations]
+        return [self.reply(conversation, wish) for conversation in conversations]
+
+    def release(self) -> None:
+        """See Generator. There is no model to free."""
+
+    def resume(self) -> None:
+        """See Generator."""
 
     def close(self) -> None:
         """See Generator. There is no model to free."""

@@ -9,7 +9,7 @@ settings and seed, not on what is written beside it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,12 +17,12 @@ from typing import Any, Literal
 import torch
 from tokenizers.decoders import DecodeStream
 
+from inference.engine import Request, Written
 from inference.prefixes import Prefixes
 from inference.rows import Rows
 from inference.sampling import Draw, next_tokens
 from inference.tokenizer import BaseTokenizer
 from twin.errors import ModelError
-from twin.sections import Reply
 
 _MOST_ROWS = 16
 _ROWS_BYTES = 768 << 20
@@ -30,43 +30,12 @@ _PREFIXES_BYTES = 256 << 20
 _ATTENTION = {"full_attention", "sliding_attention"}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A reply that is wanted.
-
-    Attributes:
-        prompt: the ids after which it begins; at least one.
-        how: sampling, and the most tokens.
-        seed: of its own randomness; the same seed gives the same reply.
-    """
-
-    prompt: tuple[int, ...]
-    how: Reply
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A reply as the model wrote it.
-
-    Attributes:
-        ids: all tokens, those that end the turn included.
-        text: what they read, up to the end of the sequence.
-        log_prob: natural logarithm of their joint probability in the model itself, at temperature 1.
-        ended: why it ended: the turn did, there was no more room, or somebody cancelled it.
-    """
-
-    ids: tuple[int, ...]
-    text: str
-    log_prob: float
-    ended: Literal["turn", "length", "cancelled"]
-
-
 @dataclass(slots=True)
 class _Row:
     """A reply that is being written."""
 
     ticket: int
+    lane: int
     request: Request
     chances: torch.Generator
     stream: DecodeStream = field(default_factory=DecodeStream)
@@ -89,7 +58,6 @@ class Decoder:
         self,
         model: Any,
         tokenizer: BaseTokenizer,
-        is_complete: Callable[[str], bool],
         *,
         most_rows: int = _MOST_ROWS,
         rows_bytes: int = _ROWS_BYTES,
@@ -97,7 +65,6 @@ class Decoder:
     ) -> None:
         """
         Args:
-            is_complete: whether a text has reached the end of its turn.
             most_rows: how many replies are written at once at most.
             rows_bytes, prefixes_bytes: the most memory for the states of those, and for beginnings that are kept.
 
@@ -112,13 +79,12 @@ class Decoder:
             )
         self._model = model
         self._tokenizer = tokenizer
-        self._is_complete = is_complete
         self._most_rows = most_rows
         self._rows_bytes = rows_bytes
         self._device = model.device
         self._rows = Rows()
         self._writing: list[_Row] = []  # in the order of the rows
-        self._waiting: deque[tuple[int, Request]] = deque()
+        self._waiting: list[tuple[int, int, Request]] = []  # ticket, lane, request, in the order they came
         self._tickets = 0
         self.prefixes = Prefixes(model, self._device, prefixes_bytes)
         self.steps = self.written = 0
@@ -128,16 +94,21 @@ class Decoder:
         """Whether a reply is being written or waits."""
         return bool(self._writing or self._waiting)
 
-    def submit(self, request: Request) -> int:
-        """Line a reply up, behind those that wait; returns its ticket."""
+    def submit(self, request: Request, lane: int = 0) -> int:
+        """Line a reply up; returns its ticket.
+
+        Args:
+            lane: who asks. Of those that wait, who has the fewest replies being written is next, so that nobody who
+                asks for many keeps others waiting; within a lane they are written in order.
+        """
         self._tickets += 1
-        self._waiting.append((self._tickets, request))
+        self._waiting.append((self._tickets, lane, request))
         return self._tickets
 
     @torch.inference_mode()
     def cancel(self, ticket: int) -> Written | None:
         """Stop writing a reply; returns what there is of it, None when it is not being written."""
-        self._waiting = deque(found for found in self._waiting if found[0] != ticket)
+        self._waiting = [found for found in self._waiting if found[0] != ticket]
         row = next((n for n, row in enumerate(self._writing) if row.ticket == ticket), None)
         return self._leave(row, "cancelled") if row is not None else None
 
@@ -185,8 +156,8 @@ class Decoder:
         Returns:
             ticket and reply of those that are done.
         """
-        while self._waiting and self._has_room():
-            self._join(*self._waiting.popleft())
+        while self._waiting and self._has_room(place := self._next()):
+            self._join(*self._waiting.pop(place))
         if not self._writing:
             return []
         draws = [
@@ -197,7 +168,7 @@ class Decoder:
         for number, (token, log_prob) in enumerate(next_tokens(self._scores(), draws)):
             row = self._writing[number]
             on_token(row.ticket, self._take(row, token, log_prob))
-            if token in self._tokenizer.ends or self._is_complete(row.text):
+            if token in self._tokenizer.ends or row.request.is_complete(row.text):
                 ended.append((number, "turn"))
             elif len(row.ids) >= row.request.how.max_tokens:
                 ended.append((number, "length"))
@@ -205,21 +176,26 @@ class Decoder:
         replies = [self._leave(number, why) for number, why in reversed(ended)]  # the last row takes a gap: from behind
         return list(zip(tickets, reversed(replies), strict=True))
 
-    def _has_room(self) -> bool:
+    def _next(self) -> int:
+        """Which of those that wait is to join."""
+        busy = Counter(row.lane for row in self._writing)
+        return min(range(len(self._waiting)), key=lambda n: (busy[self._waiting[n][1]], n))
+
+    def _has_room(self, place: int) -> bool:
         if not self._writing:
             return True
         if len(self._writing) >= self._most_rows:
             return False
         prompts = [len(row.request.prompt) + row.request.how.max_tokens for row in self._writing]
-        _, request = self._waiting[0]
+        _, _, request = self._waiting[place]
         longest = max(*prompts, len(request.prompt) + request.how.max_tokens)
         return (len(prompts) + 1) * longest * self._rows.bytes_per_token <= self._rows_bytes
 
-    def _join(self, ticket: int, request: Request) -> None:
+    def _join(self, ticket: int, lane: int, request: Request) -> None:
         """All of a prompt but its last token is read; that one is what the first step begins with."""
         length = len(request.prompt) - 1
         self._rows.join(self.prefixes.states(request.prompt[: max(1, length)]).first(length))
-        self._writing.append(_Row(ticket, request, torch.Generator().manual_seed(request.seed)))
+        self._writing.append(_Row(ticket, lane, request, torch.Generator().manual_seed(request.seed)))
 
     def _scores(self) -> torch.Tensor:
         """(rows, vocabulary): what each row goes on with; its latest token is read."""
@@ -254,4 +230,4 @@ class Decoder:
         return self._result(gone, why)
 
     def _result(self, row: _Row, why: Literal["turn", "length", "cancelled"]) -> Written:
-        return Written(tuple(row.ids), self._tokenizer.decode(row.ids), row.log_prob, why)
+        return Written(tuple(row.ids), self._tokenizer.decode(row.ids), row.log_prob, why, len(row.ids))

@@ -1,243 +1,220 @@
-"""The local engine: transformers + peft, base and adapter in this process.
+"""The local engine: transformers + peft, base and adapters in this process.
 
-Knows nothing of chats or users; a conversation comes in, bubbles go out.
+Knows nothing of chats, prompts or who promotes; ids go in, text comes out.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftConfig, PeftModel, PeftModelForCausalLM
 from safetensors import SafetensorError
 
 from inference.base_model import LoadedBase, load_base
-from inference.decoding import Decoder, Request, Written
-from inference.generator import TwinReply
-from inference.reranking import fitting_best
+from inference.decoding import Decoder
+from inference.engine import OnText, Request, Written
+from inference.reranking import log_probs
+from inference.sharing import SharedDecoder
+from inference.tokenizer import BaseTokenizer
 from inference.vocabulary import has_rows, rows_in, use_rows
 from twin.errors import AdapterError
-from twin.language import of_owner
-from twin.messages import Conversation
-from twin.prompt import PromptSpec, encode_prompt, read_reply, reply_is_complete
-from twin.registry import Registry
-from twin.sections import Reply
+from twin.manifest import BaseIdentity, Manifest
 from twin.settings import Settings
-from twin.store import Store
 
-_ATTEMPTS = 3
-_SEEDS = 2**63 - 1
-log = logging.getLogger(__name__)
+_PROBED = range(3, 19)  # any tokens that every vocabulary has
+_LIKELIEST = 32
 
 
-class LocalGenerator:
-    """Fulfils `Generator` with a base model in memory and the promoted adapter on top, unmerged.
+class LocalEngine:
+    """Fulfils `Engine` with a base model in memory and adapters on top, unmerged.
 
-    Every version is loaded under its own name and the previous one is dropped only when the new one is in
-    place, so a reply is never written by half an adapter.
+    Every version is loaded under its own name, beside the one that serves.
+
+    Args:
+        load: loads the base model again after `release`; None if it is somebody else's and is never released.
     """
 
-    def __init__(self, base: LoadedBase, registry: Registry, sampling: Reply, bare: PromptSpec) -> None:
-        self._base = base
-        self._registry = registry
-        self._sampling = sampling
-        self._bare = bare.bound_to(base.tokenizer)
+    def __init__(self, base: LoadedBase, load: Callable[[], LoadedBase] | None = None, at_once: int = 16) -> None:
+        self._base: LoadedBase | None = base
+        self._load = load
+        self._at_once = at_once
         self._model: Any = base.model
-        self._spec = self._bare
-        self._adapter: str | None = None
-        self._refused: dict[str, str] = {}
-        self._store: Store | None = None
-        self._random = torch.Generator()
-        self._random.seed()
-        self._decoder = self._new_decoder()
+        self._serving: str | None = None
+        self._folders: dict[str, Path] = {}
+        self.tokenizer: BaseTokenizer = base.tokenizer
+        self.identity: BaseIdentity = base.identity
+        self._shared = SharedDecoder(self._new_decoder())
 
     @classmethod
-    def open(cls, settings: Settings) -> LocalGenerator:
-        """Load what the settings name and the promoted adapter.
+    def open(cls, settings: Settings) -> LocalEngine:
+        """Load what the settings name.
 
         Raises:
             ModelError: the base model is missing or does not fit this machine.
         """
-        store = Store.of(settings)
-        bare = PromptSpec.of(settings, of_owner(store.db, settings))
-        generator = cls(load_base(settings), Registry(settings.adapters, store.db), settings.reply, bare)
-        generator._store = store
-        generator.refresh()
-        return generator
+
+        def load() -> LoadedBase:
+            return load_base(settings)
+
+        return cls(load(), load, settings.engine.at_once)
 
     @property
-    def adapter(self) -> str | None:
-        """See Generator."""
-        return self._adapter
+    def decoder(self) -> Decoder:
+        """What writes with the version that serves; not to be touched while anybody writes."""
+        return self._shared.decoder
 
-    @property
-    def refused(self) -> str | None:
-        """See Generator."""
-        promoted = self._registry.current()
-        return self._refused.get(promoted) if promoted is not None else None
-
-    @property
-    def prompt(self) -> PromptSpec:
-        """See Generator."""
-        return self._spec
-
-    def refresh(self) -> None:
-        """See Generator. A version that was withdrawn, and that none follows, stops serving."""
-        candidates = self._registry.candidates()
-        for version in candidates:
-            if version == self._adapter:
-                return
-            if version in self._refused:
-                continue
-            try:
-                self._swap(version)
-                return
-            except AdapterError as error:
-                self._refused[version] = str(error)
-                log.warning("%s", error)
-            if self._adapter in candidates:
-                return  # what serves keeps serving
-        if self._adapter is not None:
-            self._drop_adapters(keep=None)
-
-    def use(self, version: str | None) -> None:
-        """Serve a certain version, or the bare base model, whatever is promoted.
-
-        Raises:
-            AdapterError: it does not verify or belongs to another base model.
-        """
-        if version is None:
-            self._drop_adapters(keep=None)
-        elif version != self._adapter:
-            self._swap(version)
-
-    def seed(self, seed: int) -> None:
-        """Make sampling repeatable from here on."""
-        self._random.manual_seed(seed)
-
-    def reply(self, conversation: Conversation) -> TwinReply:
-        """See Generator."""
-        return self.replies([conversation])[0]
-
-    def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
-        """See Generator."""
-        self.refresh()
-        return self.answer(conversations)
-
-    def generate(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
-        """As `replies`, with what serves now."""
-        return self.answer(conversations)
-
-    def answer(
-        self,
-        conversations: Sequence[Conversation],
-        sampling: Reply | None = None,
-        seed: int | None = None,
-        on_progress: Callable[[float], None] = lambda _: None,
-    ) -> list[TwinReply]:
-        """Answer conversations with what serves now; an empty answer is tried again.
-
-        Args:
-            sampling: instead of the settings'.
-            seed: with the same one, a conversation at the same place gets the same answer. Default: another each time.
-            on_progress: told the share of replies that are written, in [0, 1].
-        """
-        how = sampling or self._sampling
-        first = int(torch.randint(_SEEDS, (), generator=self._random)) if seed is None else seed
-        room = min(how.max_tokens, self._spec.context_tokens // 2)
-        prompts = [tuple(encode_prompt(self._spec, self._base.tokenizer, asked, room)) for asked in conversations]
-        answers: list[tuple[str, ...]] = [()] * len(prompts)
-        for attempt in range(1 if how.temperature == 0 else _ATTEMPTS):
-            open_ = [place for place, found in enumerate(answers) if not found]
-            requests = [
-                Request(prompts[place], how, _seed(first, attempt, place, candidate))
-                for place in open_
-                for candidate in range(how.candidates if how.temperature else 1)
-            ]
-            written = self._write(requests, on_progress if not attempt else lambda _: None)
-            each = len(requests) // len(open_) if open_ else 0
-            for number, place in enumerate(open_):
-                answers[place] = self._best(written[number * each : (number + 1) * each], how, conversations[place])
-        return [TwinReply(bubbles, self._adapter) for bubbles in answers]
-
-    def close(self) -> None:
-        """See Generator."""
-        self._model = self._base.model = self._decoder = None
-        if self._store is not None:
-            self._store.close()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def _write(self, requests: Sequence[Request], on_progress: Callable[[float], None]) -> list[Written]:
-        done = 0
-
-        def count(_: int) -> None:
-            nonlocal done
-            done += 1
-            on_progress(done / len(requests))
-
-        written: list[Written] = self._decoder.run(requests, on_reply=count)
-        return written
-
-    def _best(self, written: Sequence[Written], how: Reply, conversation: Conversation) -> tuple[str, ...]:
-        """The bubbles of the one that fits this conversation best; none when all are empty."""
-        said = [reply for reply in written if read_reply(self._spec, reply.text)]
-        if len(said) > 1:
-            nothing = replace(conversation, turns=(), at=None, previous_at=None)
-            opening = encode_prompt(self._spec, self._base.tokenizer, nothing, how.max_tokens)
-            said = [fitting_best(self._model, opening, said, how.rerank_weight)]
-        return read_reply(self._spec, said[0].text) if said else ()
-
-    def _new_decoder(self) -> Any:
-        """One that has read nothing with other weights."""
-        return Decoder(self._model, self._base.tokenizer, partial(reply_is_complete, self._spec))
-
-    def _swap(self, version: str) -> None:
-        manifest = self._registry.verify(version, self._base.identity)
-        if manifest.prompt.tokenizer != self._base.tokenizer.fingerprint:
+    def prepare(self, version: str, folder: Path, manifest: Manifest) -> None:
+        """See Engine."""
+        if manifest.prompt.tokenizer != self.tokenizer.fingerprint:
             raise AdapterError(
                 f"The adapter {version} was trained with another tokenizer",
                 "retrain with `twin train`, or set base.chatml_tokens as it was then",
             )
-        folder = self._registry.path(version)
-        try:
-            if has_rows(self._model) and not rows_in(folder):
-                self._drop_adapters(keep=None)  # peft 0.21 wants rows of every adapter once one had some
-            if isinstance(self._model, PeftModel):
-                self._model.load_adapter(folder, adapter_name=version, is_trainable=False)
+        self._folders[version] = folder
+        if self._loaded() and has_rows(self._model) != _has_own_rows(folder):
+            return  # peft 0.21 wants rows of every adapter or of none: `use` makes room for it first
+        with self._shared.between_steps():
+            self._put_beside(version)
+
+    def use(self, version: str | None) -> None:
+        """See Engine."""
+        if version is not None and version not in self._loaded():
+            self._use_alone(version)
+        elif isinstance(self._model, PeftModel):
+            self._activate(version)
+        self._serving = version
+        self._shared.replace(self._new_decoder())
+
+    def drop(self, version: str) -> None:
+        """See Engine."""
+        self._folders.pop(version, None)
+        if version not in self._loaded():
+            return
+        with self._shared.between_steps():
+            if len(self._loaded()) == 1:
+                self._unload()
             else:
-                self._model = PeftModel.from_pretrained(self._base.model, folder, adapter_name=version)
-            self._model.set_adapter(version)
-            use_rows(self._model)
+                self._delete(version)
+
+    @torch.inference_mode()
+    def probe(self) -> Mapping[int, float]:
+        """See Engine."""
+        ids = torch.tensor([[*self.tokenizer.bos, *_PROBED, *self.tokenizer.marks]], device=self._model.device)
+        scores = self._model(input_ids=ids, use_cache=False, logits_to_keep=1).logits[0, -1].float().log_softmax(-1)
+        best, places = scores.nan_to_num(nan=torch.inf).topk(min(_LIKELIEST, len(scores)))
+        return dict(zip(places.tolist(), torch.where(best.isinf(), torch.nan, best).tolist(), strict=True))
+
+    def write(
+        self,
+        requests: Sequence[Request],
+        on_text: OnText = lambda _, __: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Written]:
+        """See Engine. Any number of threads' texts are written together, `engine.at_once` at a time."""
+        return self._shared.write(requests, on_text, is_cancelled)
+
+    def log_probs(self, opening: Sequence[int], replies: Sequence[Sequence[int]]) -> list[float]:
+        """See `inference.reranking.Scorer`."""
+        with self._shared.between_steps():
+            return log_probs(self._model, opening, replies)
+
+    def release(self) -> None:
+        """See Engine."""
+        assert self._load is not None, "somebody else's model"
+        self._free()
+
+    def resume(self) -> None:
+        """See Engine."""
+        assert self._load is not None, "somebody else's model"
+        self._base = self._load()
+        self._model = self._base.model
+        self._shared.replace(self._new_decoder())
+
+    def close(self) -> None:
+        """See Engine."""
+        self._free()
+
+    def _new_decoder(self) -> Decoder:
+        """One that has read nothing with other weights."""
+        return Decoder(self._model, self.tokenizer, most_rows=self._at_once)
+
+    def _loaded(self) -> list[str]:
+        return list(self._model.peft_config) if isinstance(self._model, PeftModel) else []
+
+    def _put_beside(self, version: str) -> None:
+        folder = self._folders[version]
+        try:
+            if not isinstance(self._model, PeftModel):
+                config = PeftConfig.from_pretrained(folder)
+                config.inference_mode = True
+                self._model = PeftModelForCausalLM(self._model, config, adapter_name=version)
+            self._model.load_adapter(folder, adapter_name=version, is_trainable=False)
+            self._model.eval()
+            self._activate(self._serving)
         except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-            self._drop_adapters(keep=self._adapter)
+            self._forget_half(version)
             raise AdapterError(
                 f"The adapter {version} cannot be loaded ({type(error).__name__})",
                 "promote another version, or retrain",
             ) from error
-        self._drop_adapters(keep=version)
-        self._model.eval()
-        self._spec, self._adapter = manifest.prompt, version
-        self._decoder = self._new_decoder()
 
-    def _drop_adapters(self, keep: str | None) -> None:
-        if not isinstance(self._model, PeftModel):
+    def _forget_half(self, version: str) -> None:
+        self._folders.pop(version, None)
+        if self._loaded() == [version]:
+            self._unload()
+        elif version in self._loaded():
+            self._delete(version)
+
+    def _delete(self, version: str) -> None:
+        """Drop one of several; peft wants another one to be active then, though none may serve."""
+        self._activate(self._serving or next(name for name in self._loaded() if name != version))
+        self._model.delete_adapter(version)
+        self._activate(self._serving)
+
+    def _activate(self, version: str | None) -> None:
+        if version is None:
+            self._model.base_model.disable_adapter_layers()
             return
-        if keep is None:
-            self._model = self._model.unload()
-            self._spec, self._adapter = self._bare, None
-            self._decoder = self._new_decoder()
-            return
-        self._model.set_adapter(keep)
-        for name in [name for name in self._model.peft_config if name != keep]:
-            self._model.delete_adapter(name)
+        self._model.base_model.enable_adapter_layers()
+        self._model.set_adapter(version)
+        use_rows(self._model)
+
+    def _use_alone(self, version: str) -> None:
+        """Load a version that cannot stand beside the others; they go, and come back if it cannot be loaded."""
+        before, serving = [name for name in self._loaded() if name != version], self._serving
+        self._serving = None
+        self._unload()
+        try:
+            self._put_beside(version)
+        except AdapterError:
+            for name in before:
+                self._put_beside(name)
+            self._serving = serving
+            self._activate(serving)
+            raise
+        self._activate(version)
+
+    def _unload(self) -> None:
+        self._model = self._model.unload() if isinstance(self._model, PeftModel) else self._model
+        if self._serving is None:
+            self._shared.replace(self._new_decoder())
+
+    def _free(self) -> None:
+        self._model = self._serving = None
+        if self._base is not None:
+            self._base.model = None
+        self._base = None
+        self._folders.clear()
+        self._shared.forget()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
-def _seed(*numbers: int) -> int:
-    """A seed of its own for every attempt, place and candidate of one run."""
-    return int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:8]) >> 1
+def _has_own_rows(folder: Path) -> bool:
+    try:
+        return bool(rows_in(folder))
+    except (OSError, ValueError):
+        return False  # whoever loads it says what is wrong with it

@@ -10,23 +10,31 @@ log p(reply | context) - weight * log p(reply | opening), a token.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from inference.decoding import Written
+from inference.engine import Written
 
 _SCORES = 1 << 25  # so many logits at once, 128 MiB
 
 
-def fitting_best(model: Any, opening: Sequence[int], replies: Sequence[Written], weight: float) -> Written:
+@runtime_checkable
+class Scorer(Protocol):
+    """An engine that can tell what a reply would be worth after something else."""
+
+    def log_probs(self, opening: Sequence[int], replies: Sequence[Sequence[int]]) -> list[float]:
+        """Natural logarithm of each reply's probability after an opening (at least one id), at temperature 1."""
+
+
+def fitting_best(scorer: Scorer, opening: Sequence[int], replies: Sequence[Written], weight: float) -> Written:
     """The reply of the highest worth a token; of equals the first. At least one, none of them without tokens.
 
     Args:
         opening: the ids after which a reply to nothing begins.
         weight: of what a reply is worth to nothing.
     """
-    without = log_probs(model, opening, [reply.ids for reply in replies]) if weight else [0.0] * len(replies)
+    without = scorer.log_probs(opening, [reply.ids for reply in replies]) if weight else [0.0] * len(replies)
     worth = [(r.log_prob - weight * bare) / len(r.ids) for r, bare in zip(replies, without, strict=True)]
     return replies[max(range(len(replies)), key=worth.__getitem__)]
 

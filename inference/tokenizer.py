@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -37,6 +38,7 @@ class BaseTokenizer:
     def __init__(self, folder: Path, marks: Sequence[str] = ()) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.backend = self._tokenizer.backend_tokenizer
+        self._encoding = threading.Lock()  # what counts as special is a state of the backend
         self.marks, self.pieces = self._add(marks)
         self.fingerprint = hashlib.sha256(self.backend.to_str().encode()).hexdigest()[:16]
         bos = self._tokenizer.bos_token_id
@@ -79,8 +81,9 @@ class BaseTokenizer:
 
     def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         """Ids of each text; see `twin.prompt.Tokenizer`."""
-        self.backend.encode_special_tokens = not special
-        return [found.ids for found in self.backend.encode_batch(list(texts), add_special_tokens=False)]
+        with self._encoding:
+            self.backend.encode_special_tokens = not special
+            return [found.ids for found in self.backend.encode_batch(list(texts), add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids up to the end of the sequence; a template's own marks stay in sight."""

@@ -83,7 +83,7 @@ def prompts(monkeypatch):
         seen.append("".join(part.text for group in render_prompt(spec, conversation) for part in group))
         return encode_prompt(spec, tokenizer, conversation, reply_tokens)
 
-    monkeypatch.setattr("inference.local.encode_prompt", encode)
+    monkeypatch.setattr("inference.writing.encode_prompt", encode)
     return seen
 
 
@@ -98,10 +98,10 @@ def test_a_line_may_tell_who_is_spoken_to_and_when(settled, run_twin, monkeypatc
     told = {"peer": "Anna", "relation": "friend", "at": "2024-05-01T17:00:00+02:00"}
     say(monkeypatch, json.dumps({"messages": messages} | told), json.dumps({"messages": messages[:1]}))
     assert run_twin("reply").code == 0
-    assert prompts[:2] == [
+    assert {
         "(with Anna, friend)\n\nThem (20h):\nhey\nthere?\n\nMe (0h, after hours):\n",
         "Them (20h):\nhey\n\nMe:\n",
-    ]
+    } <= set(prompts)
 
 
 def test_a_pseudonym_is_that_of_the_chat(settled, run_twin, monkeypatch, prompts):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def made(tiny_base) -> Callable[[str], tuple[Any, BaseTokenizer]]:
 
 def decoder(made: Any, family: str = "gemma3", **limits: Any) -> Decoder:
     model, tokenizer = made(family)
-    return Decoder(model, tokenizer, lambda text: "\n\n" in text, **limits)
+    return Decoder(model, tokenizer, **limits)
 
 
 def plain(made: Any, family: str, prompt: tuple[int, ...], tokens: int) -> tuple[int, ...]:
@@ -174,11 +175,13 @@ def test_a_turn_ends_with_its_text_and_a_sequence_with_its_last_token(made, monk
     whole = decoder(made).run([Request(prompt, GREEDY)])[0]
     assert whole.ended == "length" and len(whole.ids) == 24
     half = tokenizer.decode(whole.ids[:10])
-    stopped = Decoder(model, tokenizer, lambda text: len(text) >= len(half)).run([Request(prompt, GREEDY)])[0]
+    stopped = Decoder(model, tokenizer).run([Request(prompt, GREEDY, is_complete=lambda text: len(text) >= len(half))])[
+        0
+    ]
     assert stopped.ended == "turn" and len(stopped.ids) <= 11 and whole.text.startswith(stopped.text)
     monkeypatch.setattr(tokenizer, "eos", whole.ids[5])
     monkeypatch.setattr(tokenizer, "ends", frozenset([whole.ids[5]]), raising=False)
-    early = Decoder(model, tokenizer, lambda text: False).run([Request(prompt, GREEDY)])[0]
+    early = Decoder(model, tokenizer).run([Request(prompt, GREEDY, is_complete=lambda text: False)])[0]
     assert early.ended == "turn" and early.ids == whole.ids[: whole.ids.index(whole.ids[5]) + 1]
     assert early.text == tokenizer.decode(early.ids[:-1])
 
@@ -252,7 +255,7 @@ def test_a_model_whose_memory_is_not_keys_and_values_is_refused_by_name(made):
     model.config.layer_types = ["linear_attention", "full_attention"]
     try:
         with pytest.raises(ModelError, match="linear_attention"):
-            Decoder(model, tokenizer, lambda text: False)
+            Decoder(model, tokenizer)
     finally:
         model.config.layer_types = None
 
@@ -287,11 +290,12 @@ def test_rows_keep_their_own_states_whoever_comes_and_goes(story):
 
 def test_the_reply_that_fits_its_context_is_preferred_to_one_that_fits_anywhere(made):
     model, _ = made("llama")
+    scorer = SimpleNamespace(log_probs=partial(log_probs, model))
     opening = (1, 5)
     anywhere = decoder(made, "llama").run([Request(opening, GREEDY)])[0]
     other = Written(tuple(reversed(anywhere.ids)), "x", anywhere.log_prob, "length")
-    assert fitting_best(model, opening, [anywhere, other], 0) is anywhere, "equals: the first"
-    assert fitting_best(model, opening, [anywhere, other], 0.5) is other
+    assert fitting_best(scorer, opening, [anywhere, other], 0) is anywhere, "equals: the first"
+    assert fitting_best(scorer, opening, [anywhere, other], 0.5) is other
 
 
 def test_replies_of_all_lengths_are_scored_beside_one_another_as_alone(made, monkeypatch):

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from inference.local import LocalGenerator
+from inference.answering import Answering
+from inference.generator import BASE, Wish
+from inference.local import LocalEngine
 from tests.chats import ANSWERS, fill
 from training.dataset import build
 from training.encode import windows
@@ -63,7 +65,7 @@ def opened():
     made = []
 
     def open_(settings):
-        made.append(LocalGenerator.open(settings))
+        made.append(Answering.open(settings, LocalEngine.open(settings)))
         return made[-1]
 
     yield open_
@@ -95,7 +97,7 @@ def test_a_batch_gives_what_single_questions_give(trained, opened):
 def test_what_serving_asks_begins_what_training_saw_token_for_token(trained, opened, store):
     settings, _, _ = trained(epochs=1)
     generator = opened(settings)
-    tokenizer = generator._base.tokenizer
+    tokenizer = generator._engine.tokenizer
     told = {"peer": "name", "relation": True, "time_of_day": True, "gaps": True, "timezone": "Asia/Kolkata"}
     spec = replace(generator.prompt, **told)
     found = sessions(store.messages(7), peer=Peer("Anna", "friend"))
@@ -139,7 +141,7 @@ def test_a_newly_promoted_adapter_answers_the_next_reply(trained, opened):
     assert generator.reply(ASKED).adapter == first
     _, _, second = trained(seed=1, epochs=12)
     assert generator.reply(ASKED).adapter == second
-    assert list(generator._model.peft_config) == [second], "the old adapter is dropped"
+    assert list(generator._engine._model.peft_config) == [second], "the old adapter is dropped"
     registry.rollback(time.time())
     assert generator.reply(ASKED).adapter == first
 
@@ -183,12 +185,17 @@ def test_one_can_ask_for_a_version_or_for_the_bare_base(trained, opened):
     _, _, second = trained(seed=1)
     generator = opened(settings)
     assert generator.adapter == second
+    assert generator.reply(ASKED, Wish(version=first)).adapter == first
+    assert generator.reply(ASKED, Wish(version=BASE)).adapter is None
+    with pytest.raises(AdapterError, match="There is no adapter"):
+        generator.reply(ASKED, Wish(version="nope"))
+    assert generator.reply(ASKED).adapter == second, "it was for once"
     generator.use(first)
-    assert generator.generate([ASKED])[0].adapter == first
-    generator.use(None)
-    assert generator.generate([ASKED])[0].adapter is None
+    assert generator.reply(ASKED).adapter == first, "whatever is promoted"
     with pytest.raises(AdapterError, match="There is no adapter"):
         generator.use("nope")
+    generator.use(None)
+    assert generator.answer([ASKED])[0].adapter is None
 
 
 def test_a_version_that_was_withdrawn_stops_serving_even_if_none_follows(trained, opened):

@@ -16,8 +16,9 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from inference.answering import Answering
 from inference.base_model import load_base
-from inference.local import LocalGenerator
+from inference.local import LocalEngine
 from inference.merge import merge
 from tests.chats import fill
 from tests.tiny import FAMILIES, MORE_FAMILIES
@@ -45,13 +46,13 @@ def test_a_family_is_trained_in_4_bits_saved_loaded_swapped_asked_and_merged(
     first = learned(settings, store, registry)
     second = doubled(registry, first)
     assert holds_all_linear_layers(registry.path(first), tiny_base(family))
-    generator = LocalGenerator.open(settings)
+    generator = Answering.open(settings, LocalEngine.open(settings))
     generator.use(first)
-    of_first = generator.generate([ASKED])[0]
+    of_first = generator.answer([ASKED])[0]
     generator.use(second)
-    assert generator.generate([ASKED])[0].adapter == second
+    assert generator.answer([ASKED])[0].adapter == second
     generator.use(first)
-    assert generator.generate([ASKED])[0] == of_first and of_first.adapter == first
+    assert generator.answer([ASKED])[0] == of_first and of_first.adapter == first
     generator.close()
     merge(registry.path(first), tiny_base(family), tmp_path / "merged")
     check_merged(tmp_path / "merged", tiny_base(family), registry.path(first))
@@ -114,10 +115,11 @@ def test_a_twin_trained_at_another_precision_serves_at_that_one_alone(
     fill(store, days=12)
     registry = Registry(home.adapters, store.db)
     version = learned(settings, store, registry)
-    generator = LocalGenerator.open(settings)
-    assert generator.adapter == version and generator.generate([ASKED])[0].adapter == version
+    generator = Answering.open(settings, LocalEngine.open(settings))
+    assert generator.adapter == version and generator.answer([ASKED])[0].adapter == version
     generator.close()
     assert load_base(settings).identity.quantization == quantization
-    other = LocalGenerator.open(settings.model_copy(update={"base": Base(model=str(tiny_base("qwen3")))}))
+    elsewhere = settings.model_copy(update={"base": Base(model=str(tiny_base("qwen3")))})
+    other = Answering.open(elsewhere, LocalEngine.open(elsewhere))
     assert other.adapter is None and f"another quantization ({quantization})" in (other.refused or "")
     other.close()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from inference.answering import Answering
 from inference.base_model import LoadedBase, load_base
 from inference.decoding import Request
 from inference.gguf_adapter import write_gguf
-from inference.local import LocalGenerator
+from inference.local import LocalEngine
 from inference.tokenizer import BaseTokenizer
 from inference.vocabulary import make_rows
 from tests.chats import ANSWERS, fill
@@ -29,7 +31,7 @@ from training.dataset import build
 from training.run import train
 from twin.errors import AdapterError
 from twin.messages import Conversation, Turn
-from twin.prompt import PromptSpec, encode_prompt
+from twin.prompt import PromptSpec, encode_prompt, reply_is_complete
 from twin.registry import Registry
 from twin.sections import Base, Reply, Train
 from twin.settings import Settings
@@ -112,39 +114,41 @@ def check_small(adapter: Path, base: Path) -> None:
 def check_serves(settings: Settings, registry: Registry, version: str) -> None:
     """It says what was learned, ends with the mark, and comes back unchanged after another version and after none."""
     base = load_base(settings)
-    generator = LocalGenerator(base, registry, settings.reply, PromptSpec.of(settings))
+    generator = Answering(LocalEngine(base), registry, settings.reply, PromptSpec.of(settings))
     generator.use(version)
-    first = generator.generate([ASKED])[0]
+    first = generator.answer([ASKED])[0]
     assert first.adapter == version and any(answer.startswith(first.bubbles[0]) for answer in ANSWERS)
     assert ids_of(generator, base)[-1] == base.tokenizer.marks[1]
     for other in (swapped_rows(registry, version), without_rows(registry, version)):
         generator.use(other)
-        alone = LocalGenerator(load_base(settings), registry, settings.reply, PromptSpec.of(settings))
+        alone = Answering(LocalEngine(load_base(settings)), registry, settings.reply, PromptSpec.of(settings))
         alone.use(other)
         assert ids_of(generator, base) == ids_of(alone, base)
         torch.testing.assert_close(logits(generator), logits(alone))
         theirs = logits(alone)
         alone.close()
         generator.use(version)
-        assert generator.generate([ASKED])[0] == first
+        assert generator.answer([ASKED])[0] == first
         assert (logits(generator) - theirs).abs().max() > 1e-3
     generator.use(None)
-    bare = LocalGenerator(load_base(settings), registry, settings.reply, PromptSpec.of(settings))
+    bare = Answering(LocalEngine(load_base(settings)), registry, settings.reply, PromptSpec.of(settings))
     assert torch.equal(logits(generator), logits(bare))
     generator.close()
 
 
-def ids_of(generator: LocalGenerator, base: LoadedBase) -> tuple[int, ...]:
+def ids_of(generator: Answering, base: LoadedBase) -> tuple[int, ...]:
     """The tokens of a reply, with those that end it."""
     prompt = encode_prompt(generator.prompt, base.tokenizer, ASKED, 24)
-    (written,) = generator._decoder.run([Request(tuple(prompt), Reply(temperature=0, max_tokens=24))])
+    is_complete = partial(reply_is_complete, generator.prompt)
+    request = Request(tuple(prompt), Reply(temperature=0, max_tokens=24), is_complete=is_complete)
+    (written,) = generator._engine.decoder.run([request])
     return tuple(written.ids)
 
 
 @torch.no_grad()
-def logits(generator: LocalGenerator) -> torch.Tensor:
-    ids = torch.tensor([[1, 40, *generator._base.tokenizer.marks, 41]])
-    found: torch.Tensor = generator._model(input_ids=ids).logits
+def logits(generator: Answering) -> torch.Tensor:
+    ids = torch.tensor([[1, 40, *generator._engine.tokenizer.marks, 41]])
+    found: torch.Tensor = generator._engine._model(input_ids=ids).logits
     return found
 
 
@@ -193,7 +197,7 @@ def check_merged(adapter: Path, base: Path, out: Path, run_twin: Callable[..., R
 
 def check_text_refuses(settings: Settings, version: str, *, is_refused: bool) -> None:
     """Without the tokens the adapter is refused; a model that has them of its own has the same tokenizer either way."""
-    generator = LocalGenerator.open(settings)
+    generator = Answering.open(settings, LocalEngine.open(settings))
     if is_refused:
         assert generator.adapter is None and "set base.chatml_tokens as it was then" in (generator.refused or "")
     else:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+from inference.answering import Answering
 from inference.base_model import LoadedBase
-from inference.local import LocalGenerator
+from inference.local import LocalEngine
 from training.encode import Window, pack, windows
 from training.evaluate import evenly, held_out_loss
 from training.fidelity.gather import FULL, QUICK, gather
@@ -52,7 +53,7 @@ class Examiner:
         self._snapshot = snapshot
         self._say = say
         self._bare = PromptSpec.of(settings, snapshot.account.language)
-        self._generator = LocalGenerator(base, registry, settings.reply, self._bare)
+        self._generator = Answering(LocalEngine(base), registry, settings.reply, self._bare)
         self.reports: dict[str, SystemReport] = {}
 
     def of_base(self, prompt: PromptSpec) -> Evidence:

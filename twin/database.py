@@ -18,11 +18,12 @@ from twin.migrations import migrations
 BUSY_TIMEOUT_S = 30.0
 
 
-def open_database(path: Path, key: str | None = None) -> Database:
+def open_database(path: Path, key: str | None = None, *, any_thread: bool = False) -> Database:
     """Open (or create, 0600) the database and bring its schema up to date. One connection a thread.
 
     Args:
         key: SQLCipher's key or passphrase; None for a plain file.
+        any_thread: whether several threads may use the connection. They must see to it that only one does at a time.
 
     Raises:
         StoreError: it cannot be opened, is damaged, was written by a newer version of twin, or is encrypted where a
@@ -33,7 +34,7 @@ def open_database(path: Path, key: str | None = None) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             path.touch(mode=0o600)
-        connection = _connect(path, key)
+        connection = _connect(path, key, any_thread)
         db = Database(connection)
         _refuse_newer(path, {migration.name for migration in migrations.applied(db)})
         if migrations.pending(db):
@@ -59,7 +60,7 @@ def scratch_database() -> Database:
     return db
 
 
-def _connect(path: Path, key: str | None) -> sqlite3.Connection:
+def _connect(path: Path, key: str | None, any_thread: bool) -> sqlite3.Connection:
     """Again if the file was exchanged meanwhile: `twin database encrypt` puts a new one in its place.
 
     The file is never looked into but by SQLite: to close a descriptor of it takes away the locks of every connection
@@ -69,7 +70,9 @@ def _connect(path: Path, key: str | None) -> sqlite3.Connection:
         file = path.stat().st_ino
         try:
             connection = (
-                sqlite3.connect(path, timeout=BUSY_TIMEOUT_S) if key is None else connect(path, key, BUSY_TIMEOUT_S)
+                sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=not any_thread)
+                if key is None
+                else connect(path, key, BUSY_TIMEOUT_S, any_thread=any_thread)
             )
         except StoreError:
             _refuse_other_kind(path, key)

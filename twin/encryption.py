@@ -40,14 +40,14 @@ def is_encrypted(path: Path) -> bool:
     return bool(head) and head != _PLAIN
 
 
-def connect(path: Path, key: str, timeout: float) -> sqlite3.Connection:
-    """Open an encrypted database, or create it.
+def connect(path: Path, key: str, timeout: float, *, any_thread: bool = False) -> sqlite3.Connection:
+    """Open an encrypted database, or create it; `any_thread` as in `open_database`.
 
     Raises:
         StoreError: sqlcipher3 is not installed, or the key is wrong.
         sqlite3.Error: whatever else SQLite says.
     """
-    connection = _connect(path, timeout)
+    connection = _connect(path, timeout, any_thread)
     try:
         connection.execute(f"pragma key = {_quoted(key)}")
         # What it keeps aside (a staged export) would not be encrypted in a file.
@@ -148,7 +148,7 @@ def _quoted(key: str) -> str:
     return "'" + key.replace("'", "''") + "'"
 
 
-def _connect(path: Path, timeout: float) -> sqlite3.Connection:
+def _connect(path: Path, timeout: float, any_thread: bool = False) -> sqlite3.Connection:
     try:
         from sqlcipher3 import dbapi2
     except ImportError as error:
@@ -158,7 +158,9 @@ def _connect(path: Path, timeout: float) -> sqlite3.Connection:
         ) from error
     connection_class, _ = _classes(dbapi2)
     with _as_sqlite3(dbapi2):
-        opened: sqlite3.Connection = dbapi2.connect(str(path), timeout=timeout, factory=connection_class)
+        opened: sqlite3.Connection = dbapi2.connect(
+            str(path), timeout=timeout, factory=connection_class, check_same_thread=not any_thread
+        )
     opened.execute("pragma cipher_log_level = none")  # it would write about a wrong key on stderr
     return opened
 

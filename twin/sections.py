@@ -160,6 +160,53 @@ class Reply(Section):
     )
 
 
+class EngineSettings(Section):
+    """What runs the model that answers."""
+
+    kind: Literal["auto", "local", "llamacpp", "remote"] = Field(
+        "auto", description="auto: llamacpp where there is no GPU, if it is installed and fits the model, else local"
+    )
+    gguf: str | None = Field(None, description="llamacpp: the base model as a GGUF file; the embedded one needs none")
+    threads: int | None = Field(None, ge=1, description="llamacpp: of the CPU; default: one for each core")
+    at_once: int = Field(8, ge=1, le=64, description="replies written at the same time; further ones wait")
+    while_training: Literal["keep", "release"] = Field(
+        "keep", description="release: free the model's memory while a training runs, and answer afterwards"
+    )
+    url: str | None = Field(None, description="remote: address of the API, as http://127.0.0.1:8000/v1")
+    model: str | None = Field(None, description="remote: the base model's name there; default: the only one")
+    adapters: Literal["vllm", "none"] = Field(
+        "vllm", description="remote: how adapters get there; none: it serves models as they are, base or merged"
+    )
+    prompts: Literal["ids", "text"] = Field("ids", description="remote: text for servers that take no token ids (TGI)")
+    adapters_path: str | None = Field(
+        None, description="remote: where the server sees the home's folder `adapters`; default: at the same place"
+    )
+    timeout_seconds: float = Field(60, gt=0, description="remote: the longest silence before a reply and within it")
+    send_private_data: bool = Field(
+        False, description="remote: true: conversations may leave this machine for that address, as they are"
+    )
+
+
+class Guard(Section):
+    """What the twin never says, whatever it learned."""
+
+    secrets: bool = Field(True, description="keep back what looks like a password, number or address, and the vault")
+    others: bool = Field(True, description="keep back what somebody else once wrote, word for word")
+    stock_phrases: tuple[str, ...] = Field(
+        (), description="said instead of a reply that was kept back twice; default: one in your language"
+    )
+
+
+class Serve(Section):
+    """`twin serve`. Its API key is a secret and lives elsewhere: TWIN_SERVER_KEY, or `server-key` in the home."""
+
+    host: str = Field("127.0.0.1", description="where to listen; anything but this machine itself needs a key")
+    port: int = Field(8390, ge=0, le=65535)
+    requests_per_minute: int = Field(60, ge=1, description="for each address")
+    max_request_kilobytes: int = Field(256, ge=1)
+    max_waiting: int = Field(64, ge=1, description="more requests than that at once are sent away with a 503")
+
+
 class Ingest(Section):
     """What `twin ingest telegram` brings in from the live account, by hand and on schedule."""
 

@@ -28,11 +28,14 @@ from twin.errors import SettingsError
 from twin.sections import (
     Base,
     DatasetSettings,
+    EngineSettings,
+    Guard,
     Ingest,
     Owner,
     Privacy,
     Reply,
     Section,
+    Serve,
     Storage,
     Teacher,
     Telegram,
@@ -45,11 +48,13 @@ CACHE_VARIABLE = "TWIN_CACHE"
 TOKEN_VARIABLE = "TWIN_BOT_TOKEN"
 DATABASE_KEY_VARIABLE = "TWIN_DATABASE_KEY"
 TEACHER_KEY_VARIABLE = "TWIN_TEACHER_KEY"
+SERVER_KEY_VARIABLE = "TWIN_SERVER_KEY"
+REMOTE_KEY_VARIABLE = "TWIN_REMOTE_KEY"
 API_ID_VARIABLE = "TWIN_API_ID"
 API_HASH_VARIABLE = "TWIN_API_HASH"
 SESSION_VARIABLE = "TWIN_TELEGRAM_SESSION"
 _NOT_SETTINGS = {HOME_VARIABLE, CACHE_VARIABLE, TOKEN_VARIABLE, DATABASE_KEY_VARIABLE, TEACHER_KEY_VARIABLE}
-_NOT_SETTINGS |= {API_ID_VARIABLE, API_HASH_VARIABLE, SESSION_VARIABLE}
+_NOT_SETTINGS |= {API_ID_VARIABLE, API_HASH_VARIABLE, SESSION_VARIABLE, SERVER_KEY_VARIABLE, REMOTE_KEY_VARIABLE}
 _PREFIX = "TWIN_"
 _NESTING = "__"
 
@@ -74,6 +79,9 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     train: Train = Train()
     reply: Reply = Reply()
+    engine: EngineSettings = EngineSettings()
+    guard: Guard = Guard()
+    serve: Serve = Serve()
     worker: Worker = Worker()
     telegram: Telegram = Telegram()
     storage: Storage = Storage()
@@ -270,6 +278,16 @@ def bot_token(settings: Settings) -> str | None:
 def teacher_key(settings: Settings) -> str | None:
     """The key of the teacher's address: TWIN_TEACHER_KEY, else `teacher-key`; see `secret`."""
     return secret(settings, TEACHER_KEY_VARIABLE, "teacher-key")
+
+
+def server_key(settings: Settings) -> str | None:
+    """The key that `twin serve` asks for: TWIN_SERVER_KEY, else `server-key`; see `secret`."""
+    return secret(settings, SERVER_KEY_VARIABLE, "server-key")
+
+
+def remote_key(settings: Settings) -> str | None:
+    """The key of the remote engine's address: TWIN_REMOTE_KEY, else `remote-key`; see `secret`."""
+    return secret(settings, REMOTE_KEY_VARIABLE, "remote-key")
 
 
 def default_toml() -> str:

@@ -50,9 +50,9 @@ class Store:
         return cls(open_database(path))
 
     @classmethod
-    def of(cls, settings: Settings) -> Store:
+    def of(cls, settings: Settings, *, any_thread: bool = False) -> Store:
         """The home's database, encrypted or not as the settings say; see `open_database` and `database_key`."""
-        return cls(open_database(settings.database, database_key(settings)))
+        return cls(open_database(settings.database, database_key(settings), any_thread=any_thread))
 
     @classmethod
     def scratch(cls) -> Store:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from inference.answering import Answering
 from inference.base_model import LoadedBase, load_base
-from inference.local import LocalGenerator
+from inference.local import LocalEngine
 from training.fidelity.material import Bubbles, Context
 from training.fidelity.systems import OnShare
 from training.fidelity.trees import Reader
@@ -36,7 +37,7 @@ class Voices:
         self._registry = registry
         self.base = base or load_base(settings)
         self.bare = PromptSpec.of(settings, language).bound_to(self.base.tokenizer)
-        self._generator = LocalGenerator(self.base, registry, settings.reply, self.bare)
+        self._generator = Answering(LocalEngine(self.base), registry, settings.reply, self.bare)
 
     def speak(self, version: str | None, contexts: Sequence[Context], seed: int, on_share: OnShare) -> list[Bubbles]:
         """A reply of a version, or of the bare base model, to each context; the same with the same seed.
@@ -62,7 +63,7 @@ class Voices:
         self._generator.use(None)
         (head,) = self.base.tokenizer.encode([spec.system], special=True)
         roomy = replace(spec, context_tokens=spec.context_tokens + len(head))
-        other = LocalGenerator(self.base, self._registry, self._how, roomy)
+        other = Answering(LocalEngine(self.base), self._registry, self._how, roomy)
         return _answer(other, [context.conversation for context in contexts], seed, on_share)
 
     def folder(self, version: str) -> Path:
@@ -87,5 +88,5 @@ class Voices:
         self._generator.close()
 
 
-def _answer(generator: LocalGenerator, asked: Sequence[Conversation], seed: int, on_share: OnShare) -> list[Bubbles]:
+def _answer(generator: Answering, asked: Sequence[Conversation], seed: int, on_share: OnShare) -> list[Bubbles]:
     return [reply.bubbles for reply in generator.answer(asked, seed=seed, on_progress=on_share)]

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from inference import local
-from inference.decoding import Request, Written
-from inference.local import LocalGenerator
+from inference import writing
+from inference.answering import Answering
+from inference.engine import Request, Written
+from inference.local import LocalEngine
 from twin.messages import Conversation, Turn
 from twin.prompt import read_reply
 from twin.sections import Base, DatasetSettings, Reply
+from twin.settings import Settings
 
 WILD = Reply(temperature=1.5, top_p=1, max_tokens=12)
 
@@ -21,27 +23,32 @@ def asked(*texts: str) -> Conversation:
     return Conversation((Turn.of("other", texts),))
 
 
+def opened(settings: Settings) -> Answering:
+    """The local engine, unguarded."""
+    return Answering.open(settings, LocalEngine.open(settings))
+
+
 SEVERAL = [asked("hey"), asked("are you coming tonight?"), asked("hey"), Conversation(())]
 
 
 @pytest.fixture
-def generator(home, store, tiny_base) -> Iterator[LocalGenerator]:
+def generator(home, store, tiny_base) -> Iterator[Answering]:
     """The bare tiny base model, sampling wildly."""
-    made = LocalGenerator.open(home.model_copy(update={"base": Base(model=str(tiny_base())), "reply": WILD}))
+    made = opened(home.model_copy(update={"base": Base(model=str(tiny_base())), "reply": WILD}))
     yield made
     made.close()
 
 
-def written_by(generator: LocalGenerator, monkeypatch: Any) -> list[Sequence[Written]]:
+def written_by(generator: Answering, monkeypatch: Any) -> list[Sequence[Written]]:
     """What the engine writes from here on, a list for each of its runs."""
     runs: list[Sequence[Written]] = []
-    run = generator._decoder.run
+    write = generator._engine.write
 
-    def recorded(requests: Sequence[Request], **how: Any) -> Sequence[Written]:
-        runs.append(run(requests, **how))
+    def recorded(requests: Sequence[Request], *how: Any) -> Sequence[Written]:
+        runs.append(write(requests, *how))
         return runs[-1]
 
-    monkeypatch.setattr(generator._decoder, "run", recorded)
+    monkeypatch.setattr(generator._engine, "write", recorded)
     return runs
 
 
@@ -69,13 +76,13 @@ def test_progress_grows_to_one_while_replies_are_written(generator):
 def test_an_empty_answer_is_tried_again_with_another_seed_and_a_said_one_is_not(generator, monkeypatch):
     requests: list[Sequence[Request]] = []
 
-    def run(wanted: Sequence[Request], **_: Any) -> list[Written]:
+    def run(wanted: Sequence[Request], *_: Any) -> list[Written]:
         requests.append(wanted)
         return [
             Written((5,), "" if n == 0 and len(requests) < 3 else "ok\n\n", -1.0, "turn") for n in range(len(wanted))
         ]
 
-    monkeypatch.setattr(generator._decoder, "run", run)
+    monkeypatch.setattr(generator._engine, "write", run)
     assert [reply.bubbles for reply in generator.answer(SEVERAL[:3], seed=1)] == [("ok",)] * 3
     assert [len(wanted) for wanted in requests] == [3, 1, 1]
     assert len({wanted[0].seed for wanted in requests}) == 3
@@ -87,18 +94,18 @@ def test_an_empty_answer_is_tried_again_with_another_seed_and_a_said_one_is_not(
 def test_of_several_candidates_the_one_is_sent_that_fits_best(generator, monkeypatch):
     runs = written_by(generator, monkeypatch)
     chosen: list[tuple[Sequence[int], Written]] = []
-    best = local.fitting_best
+    best = writing.fitting_best
 
     def recorded(model: Any, opening: Sequence[int], replies: Sequence[Written], weight: float) -> Written:
         assert weight == 0.7 and len(replies) > 1
         chosen.append((opening, best(model, opening, replies, weight)))
         return chosen[-1][1]
 
-    monkeypatch.setattr("inference.local.fitting_best", recorded)
+    monkeypatch.setattr("inference.writing.fitting_best", recorded)
     how = WILD.model_copy(update={"candidates": 4, "rerank_weight": 0.7})
     replies = generator.answer(SEVERAL, how, seed=1)
     assert len(runs[0]) == 4 * len(SEVERAL) and len({written.ids for written in runs[0]}) > len(SEVERAL)
-    tokenizer = generator._base.tokenizer
+    tokenizer = generator._engine.tokenizer
     assert {tokenizer.decode(opening[len(tokenizer.bos) :]) for opening, _ in chosen} == {"Me:\n"}
     assert [reply.bubbles for reply in replies] == [read_reply(generator.prompt, said.text) for _, said in chosen]
     assert generator.answer(SEVERAL, how, seed=1) == replies
@@ -107,7 +114,7 @@ def test_of_several_candidates_the_one_is_sent_that_fits_best(generator, monkeyp
 def test_candidates_are_read_once_and_greedy_writes_only_one(generator, monkeypatch):
     how = WILD.model_copy(update={"candidates": 3})
     generator.answer(SEVERAL[1:2], how, seed=1)
-    prefixes = generator._decoder.prefixes
+    prefixes = generator._engine.decoder.prefixes
     assert prefixes.asked >= 3 * prefixes.read
     runs = written_by(generator, monkeypatch)
     generator.answer(SEVERAL[:1], how.model_copy(update={"temperature": 0.0}))
@@ -120,7 +127,7 @@ def test_a_message_more_in_a_conversation_costs_little_more_than_itself(generato
         said.append(Turn.of("other", [f"question {number} " * 4]))
         generator.answer([Conversation(tuple(said))], Reply(temperature=0, max_tokens=4))
         said.append(Turn.of("owner", [f"answer {number}"]))
-    prefixes = generator._decoder.prefixes
+    prefixes = generator._engine.decoder.prefixes
     longest = max(len(kept) for kept, _ in prefixes._kept)
     assert prefixes.read == longest, "no token was read twice"
     assert prefixes.asked > 3 * prefixes.read
@@ -128,15 +135,15 @@ def test_a_message_more_in_a_conversation_costs_little_more_than_itself(generato
 
 def test_a_long_reply_leaves_its_context_half_of_the_budget(home, store, tiny_base, monkeypatch):
     rooms: list[int] = []
-    encode = local.encode_prompt
+    encode = writing.encode_prompt
 
     def recorded(spec: Any, tokenizer: Any, conversation: Conversation, room: int) -> list[int]:
         rooms.append(room)
         return encode(spec, tokenizer, conversation, room)
 
-    monkeypatch.setattr("inference.local.encode_prompt", recorded)
+    monkeypatch.setattr("inference.writing.encode_prompt", recorded)
     update = {"base": Base(model=str(tiny_base())), "dataset": DatasetSettings(context_tokens=128), "reply": WILD}
-    made = LocalGenerator.open(home.model_copy(update=update))
+    made = opened(home.model_copy(update=update))
     made.answer(SEVERAL[:1], Reply(temperature=0, max_tokens=100))
     made.answer(SEVERAL[:1], Reply(temperature=0, max_tokens=20))
     made.close()

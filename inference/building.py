@@ -1,0 +1,36 @@
+"""Which engine serves on this machine, put together with the registry and the guard.
+
+Knows nothing of what engines do inside; each is imported only when it is the one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inference.answering import Answering
+from twin.settings import Settings
+
+if TYPE_CHECKING:
+    from inference.engine import Engine
+
+
+def build(settings: Settings) -> Answering:
+    """What `inference.generator.build_generator` gives."""
+    return Answering.open(settings, engine_for(settings))
+
+
+def engine_for(settings: Settings) -> Engine:
+    """The engine that `engine.kind` asks for, loaded, with no adapter on it yet.
+
+    Raises:
+        ModelError: the base model is missing or does not fit this machine.
+        SettingsError: the engine asked for is not installed, or lacks a setting.
+    """
+    if settings.engine.kind == "remote":
+        from inference.remote import RemoteEngine
+
+        return RemoteEngine.open(settings)
+
+    from inference.local import LocalEngine
+
+    return LocalEngine.open(settings)
