@@ -218,7 +218,7 @@ def resident(pid: int) -> int:
 
 def make_tokenizer(settings: Any, home: Path) -> tuple[Any, bool]:
     """The embedded base model's where its package is installed, else a tiny one; not part of what is timed."""
-    from inference.base_model import locate
+    from inference.model_folder import locate
     from inference.tokenizer import BaseTokenizer
     from twin.errors import ModelError
 

@@ -106,7 +106,7 @@ def run_trl(work: Work, rows: list[dict[str, list[int]]], epoch_tokens: int, opt
     from transformers import AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from inference.base_model import locate
+    from inference.model_folder import locate
 
     watch = Stopwatch()
 

@@ -111,7 +111,7 @@ def _chosen(version: str | None, out: Path) -> Iterator[_Chosen]:
 
 def _base(settings: Settings, model: str, expected: str) -> Path:
     """The base model's folder, the same weights that the adapter was trained on."""
-    from inference.base_model import fingerprint, locate
+    from inference.model_folder import fingerprint, locate
 
     folder = locate(
         settings.model_copy(update={"base": settings.base.model_copy(update={"model": model})}), offline=True

@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from inference.base_model import fingerprint, load_base, locate
+from inference.base_model import load_base
+from inference.model_folder import fingerprint, locate
 from tests.tiny import make_base
 from twin.errors import ModelError
 from twin.sections import Base

@@ -13,9 +13,10 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from inference.base_model import fingerprint, load_base
+from inference.base_model import load_base
 from inference.gguf_adapter import write_gguf
 from inference.merge import merge
+from inference.model_folder import fingerprint
 from tests.conftest import Ran
 from tests.tiny import FAMILIES, MORE_FAMILIES
 from tests.tiny_gguf import write_gguf_base

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.base_model import load_base, locate
+from inference.base_model import load_base
+from inference.model_folder import locate
 from training.cards import plan_here
 from training.distributed import joined
 from training.encode import Window

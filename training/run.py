@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from inference.base_model import LoadedBase, load_base, locate
+from inference.base_model import LoadedBase, load_base
+from inference.model_folder import locate
 from training.cards import plan_here
 from training.checkpoint import Checkpoints, open_run, remove_others
 from training.encode import Window, windows

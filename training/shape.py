@@ -14,7 +14,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from inference.base_model import locate
+from inference.model_folder import locate
 from training.plan import Shape
 from twin.errors import ModelError
 from twin.sections import EMBEDDED_MODEL

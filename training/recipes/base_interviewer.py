@@ -59,7 +59,8 @@ class BaseInterviewer:
         return Answer(found[0] if found else "")
 
     def _load(self, torch: Any) -> None:
-        from inference.base_model import count_parameters, load_base, locate
+        from inference.base_model import count_parameters, load_base
+        from inference.model_folder import locate
 
         settings = self._settings
         if not torch.cuda.is_available() and count_parameters(locate(settings)) <= _UNQUANTIZED:
