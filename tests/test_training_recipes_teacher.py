@@ -10,7 +10,7 @@ import pytest
 
 from tests.stand_in_teacher import KEY, stand_in
 from training.recipes.answers import Answer, Answers, Spent, key_of
-from training.recipes.leaving import CannotScrub, is_loopback, scrub_for
+from training.recipes.leaving import CannotScrub, scrub_for
 from training.recipes.teacher import ATTEMPTS, Refused, Teacher, address
 from twin.errors import SettingsError, TeacherError
 from twin.sections import Teacher as TeacherSettings
@@ -133,27 +133,6 @@ def test_an_address_that_is_none_is_said_without_its_secrets(values, words):
     with pytest.raises(TeacherError, match=words) as refused:
         address(TeacherSettings(**values))
     assert "word" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://127.0.0.1:8080/v1", True),
-        ("http://127.9.9.9/v1", True),
-        ("http://[::1]:8080/v1", True),
-        ("http://localhost/v1", True),
-        ("http://LOCALHOST:1/v1", True),
-        ("http://localhost.example.com/v1", False),
-        ("http://127.0.0.1.example.com/v1", False),
-        ("http://127.0.0.1@example.com/v1", False),
-        ("http://0.0.0.0/v1", False),
-        ("http://192.168.0.2/v1", False),
-        ("https://api.example.com/v1", False),
-        ("", False),
-    ],
-)
-def test_only_this_machine_is_this_machine(url, expected):
-    assert is_loopback(url) is expected
 
 
 def test_nothing_leaves_unless_the_owner_said_so():

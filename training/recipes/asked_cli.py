@@ -129,8 +129,9 @@ def _interviewer(settings: Settings, found: list[str], by_teacher: bool, send: b
 
 def _teacher(settings: Settings, send_to_teacher: bool, stack: ExitStack) -> tuple[Any, Any]:
     """The teacher, and what has to be done with private texts before it sees them."""
-    from training.recipes.leaving import is_loopback, scrub_for
+    from training.recipes.leaving import scrub_for
     from training.recipes.teacher import Teacher, address
+    from twin.addresses import is_loopback
 
     url, _ = address(settings.teacher)
     scrub = scrub_for(url, is_allowed=send_to_teacher or settings.teacher.send_private_data)

@@ -5,10 +5,10 @@ Knows nothing of what is sent; it fails closed.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
+from twin.addresses import is_loopback
 from twin.errors import TeacherError
 
 # Texts of one conversation, as they may be sent, in order.
@@ -17,17 +17,6 @@ Scrub = Callable[[Sequence[str]], list[str]]
 
 class CannotScrub(Exception):
     """The scrubber failed on these texts: they must not be sent."""
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address can only be this machine; a name that merely resolves to it is not believed."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def scrub_for(url: str, *, is_allowed: bool) -> Scrub:

@@ -3,24 +3,23 @@
 Knows nothing of what it is asked for, nor whether it may be: see training/recipes/leaving.py.
 
 httpx is a plain client with a time limit on everything, and it is here already for Telegram. One POST is all that is
-needed, and waiting (429, Retry-After) has to be counted, told and tested, so it stands here instead of in a client
-library for the whole of OpenAI's interface.
+needed, so it stands here instead of a client library for the whole of OpenAI's interface; what passes is tried again as
+`inference.retrying` has it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from unicodedata import category
-from urllib.parse import urlsplit
 
 import httpx
+from tenacity import Retrying
 
+from inference.retrying import Passing, Pause, retry_after, tries
 from training.recipes.answers import Answer
-from training.recipes.leaving import is_loopback
+from twin.addresses import fault_of, is_loopback
 from twin.errors import TeacherError
 from twin.sections import Teacher as TeacherSettings
 
@@ -46,7 +45,7 @@ class Teacher:
         self, settings: TeacherSettings, key: str | None, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.url, self.model = address(settings)
-        self._sleep = sleep
+        self._tries = tries(ATTEMPTS, Pause(FIRST_WAIT, LONGEST_WAIT), sleep)
         # A proxy of the environment must not carry what is meant for this machine; redirects are never followed.
         self._client = httpx.Client(
             timeout=settings.timeout_seconds,
@@ -71,30 +70,29 @@ class Teacher:
             TeacherError: it will not answer anything, for now or until something is corrected.
         """
         body = {"model": self.model, "messages": list(messages), "max_completion_tokens": _MAX_TOKENS}
-        fault = ""
-        for attempt in range(ATTEMPTS):
-            try:
-                response = self._client.post(f"{self.url}/chat/completions", json=body)
-            except httpx.TimeoutException:
-                fault, asked = "no answer in time", None
-            except httpx.TransportError as error:
-                fault, asked = f"no connection ({type(error).__name__})", None
-            else:
-                answer = self._read(response)
-                if isinstance(answer, Answer):
-                    return answer
-                fault, asked = answer, _retry_after(response)
-            if attempt + 1 < ATTEMPTS:
-                self._wait(attempt, asked)
-        raise TeacherError(
-            f"The teacher did not answer, {ATTEMPTS} times: {fault}", f"check teacher.url, or {_ON_AGAIN}"
-        )
+        try:
+            return Retrying(**self._tries)(self._asked, body)
+        except Passing as fault:
+            raise TeacherError(
+                f"The teacher did not answer, {ATTEMPTS} times: {fault.what}", f"check teacher.url, or {_ON_AGAIN}"
+            ) from None
 
-    def _read(self, response: httpx.Response) -> Answer | str:
-        """The answer, or which passing fault it is."""
+    def _asked(self, body: dict[str, Any]) -> Answer:
+        try:
+            response = self._client.post(f"{self.url}/chat/completions", json=body)
+        except httpx.TimeoutException as error:
+            raise Passing("no answer in time") from error
+        except httpx.TransportError as error:
+            raise Passing(f"no connection ({type(error).__name__})") from error
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> Answer:
         status = response.status_code
         if status in (408, 409, 425, 429) or status >= 500:
-            return f"HTTP {status}"
+            asked = retry_after(response.headers)
+            if asked is not None and asked > LONGEST_WAIT:
+                raise TeacherError(f"The teacher asks to wait {asked:.0f} seconds", f"wait, then {_ON_AGAIN}")
+            raise Passing(f"HTTP {status}", asked)
         if status in (400, 413, 422):
             raise Refused(f"refused by the teacher (HTTP {status})")
         if status in (401, 402, 403):
@@ -110,13 +108,8 @@ class Teacher:
             raise TeacherError(f"The teacher's address answers with HTTP {status}", "check teacher.url")
         try:
             return _read_answer(response.json())
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            return "an answer that cannot be read"
-
-    def _wait(self, attempt: int, asked: float | None) -> None:
-        if asked is not None and asked > LONGEST_WAIT:
-            raise TeacherError(f"The teacher asks to wait {asked:.0f} seconds", f"wait, then {_ON_AGAIN}")
-        self._sleep(min(LONGEST_WAIT, FIRST_WAIT * 2**attempt) if asked is None else asked)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            raise Passing("an answer that cannot be read") from error
 
 
 def address(settings: TeacherSettings) -> tuple[str, str]:
@@ -129,17 +122,13 @@ def address(settings: TeacherSettings) -> tuple[str, str]:
         missing = "teacher.url" if not settings.url else "teacher.model"
         raise TeacherError("There is no teacher", f"set {missing} in twin.toml")
     url = settings.url.strip().rstrip("/").removesuffix("/chat/completions")
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-        is_plain = not parts.username and not parts.password and not parts.query and not parts.fragment
-        _ = parts.port
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise TeacherError("teacher.url is no address", "write it as http://127.0.0.1:8080/v1")
-    if not is_plain:
-        raise TeacherError("teacher.url holds more than an address", "keep the key in TWIN_TEACHER_KEY or teacher-key")
+    match fault_of(url):
+        case "no address":
+            raise TeacherError("teacher.url is no address", "write it as http://127.0.0.1:8080/v1")
+        case "more than an address":
+            raise TeacherError(
+                "teacher.url holds more than an address", "keep the key in TWIN_TEACHER_KEY or teacher-key"
+            )
     return url, settings.model
 
 
@@ -162,17 +151,3 @@ def _read_answer(value: Any) -> Answer:
 def _count(usage: dict[str, Any], name: str) -> int | None:
     found = usage.get(name)
     return found if isinstance(found, int) and found >= 0 else None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds, or the time until a date (RFC 9110, 10.2.3)."""
-    told = response.headers.get("Retry-After", "").strip()
-    try:
-        return max(0.0, float(told)) if told else None
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
