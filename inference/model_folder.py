@@ -25,8 +25,11 @@ _SAMPLE = 1 << 16
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
-def locate(settings: Settings, *, offline: bool = False) -> Path:
+def locate(settings: Settings, *, offline: bool = False, is_loaded: bool = True) -> Path:
     """The folder of the configured base model, converted or, once and unless `offline`, downloaded if need be.
+
+    Args:
+        is_loaded: whether this machine is to load it, and must be large enough for that.
 
     Raises:
         ModelError: there is no such folder or package, or the download failed.
@@ -38,15 +41,15 @@ def locate(settings: Settings, *, offline: bool = False) -> Path:
         return folder
     if Path(name).is_absolute() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ModelError(f"There is no base model at {name!r}", f"set base.model to a folder or to {EMBEDDED_MODEL!r}")
-    return _from_hub(name, offline)
+    return _from_hub(name, offline, is_loaded)
 
 
-def _from_hub(name: str, offline: bool) -> Path:
+def _from_hub(name: str, offline: bool, is_loaded: bool) -> Path:
     """What is on this machine already is never asked for again."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    if found := _SIZE_IN_NAME.search(name):
+    if is_loaded and (found := _SIZE_IN_NAME.search(name)):
         refuse_too_large(name, float(found.group(1)) * 1e9, has_gpu=has_gpu())
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
