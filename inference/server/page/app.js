@@ -1,0 +1,127 @@
+// The page: puts its parts together. Refuses to know how any of them does what it does.
+
+import { Api } from "./api.js";
+import { Asking } from "./asking.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { the } from "./dom.js";
+import { showFidelity } from "./fidelity.js";
+import { Keys } from "./key.js";
+import { Log } from "./log.js";
+import { Panel } from "./panel.js";
+import { Progress } from "./progress.js";
+import { Readiness } from "./readiness.js";
+import { Versions } from "./versions.js";
+
+const UNTRAINED = "There is no trained version yet: the bare base model answers, which knows nothing of you. Train first: `twin train`.";
+const UNPROMOTED = "No version is promoted: the bare base model answers, which knows nothing of you. Promote one.";
+
+const api = new Api(new Keys());
+const conversation = new Conversation();
+const log = new Log();
+const progress = new Progress(the("training"));
+const versions = new Versions({ api, onTrial: (words) => log.remark(words), onChanged: look });
+const readiness = new Readiness(api, onReadiness);
+let serving = null;
+let stage = "loading";
+
+const asking = new Asking({
+  api,
+  conversation,
+  log,
+  model: () => versions.model,
+  whenReady: (signal) => readiness.until(signal),
+  onStage: showStage,
+  onTrouble: showTrouble,
+  onReplied: look,
+});
+const composer = new Composer({
+  onSend: (text) => {
+    conversation.hear(text);
+    log.mine(text);
+    asking.heard();
+  },
+  onTyping: () => asking.typed(),
+});
+new Panel(look);
+
+/** What the server knows, shown everywhere. A failure is the header's business alone. */
+async function look() {
+  try {
+    const state = await api.state();
+    serving = state.serving;
+    versions.show(state);
+    showFidelity(the("fidelity"), state.versions);
+    progress.show(state.training);
+    showNotice(state);
+    showStatus();
+  } catch (error) {
+    if (error.status === 0) readiness.watch();
+  }
+}
+
+function onReadiness(now) {
+  const isNew = now !== stage;
+  stage = now;
+  showStatus();
+  if (isNew && now === "ready") look();
+}
+
+function showStatus() {
+  const words = {
+    loading: ["wait", "The model is loading …"],
+    gone: ["bad", "The server does not answer"],
+    ready: ["good", serving ? `Answers as ${serving}` : "Answers as the bare base model"],
+  };
+  const [tone, text] = words[stage];
+  const status = the("status");
+  status.dataset.tone = tone;
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function showNotice(state) {
+  const notice = the("notice");
+  const isBare = stage === "ready" && !state.serving;
+  const words = state.refused ?? (isBare ? (state.versions.length ? UNPROMOTED : UNTRAINED) : "");
+  notice.hidden = !words;
+  if (notice.textContent !== words) notice.textContent = words;
+}
+
+function showStage(now) {
+  the("typing").hidden = now !== "writing";
+  the("stop").hidden = now !== "writing";
+  the("now").hidden = now !== "pause";
+  the("doing").textContent = { writing: "The twin is typing.", pause: "", idle: "" }[now];
+  if (now !== "idle") log.toEnd();
+}
+
+function showTrouble(trouble) {
+  the("trouble").hidden = !trouble;
+  the("trouble-words").textContent = trouble?.message ?? "";
+  if (trouble) log.toEnd();
+  if (trouble?.status === 0) readiness.watch();
+}
+
+/** Buttons that vanish when pressed leave the reader where they write. */
+function onPress(id, act) {
+  the(id).addEventListener("click", () => {
+    act();
+    composer.focus();
+  });
+}
+
+onPress("now", () => asking.now());
+onPress("stop", () => asking.stop());
+onPress("retry", () => asking.again());
+onPress("fresh", () => {
+  asking.reset();
+  conversation.forget();
+  log.clear();
+  versions.reset();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) asking.stop();
+});
+composer.focus();
+readiness.watch();
+look();

@@ -1,0 +1,152 @@
+// The versions: which serves, which one this conversation tries, promoting and rolling back. Refuses to know what they say.
+
+import { confirm } from "./confirm.js";
+import { make, the } from "./dom.js";
+import { moment } from "./words.js";
+
+/** Names in the API: whichever version serves, and the bare base model. */
+const SERVING = "twin";
+const BASE = "base";
+const NOWHERE = "It answers from the next reply on, everywhere: on this page, in Telegram, to every program that asks.";
+
+export class Versions {
+  /** What this conversation asks for. */
+  model = SERVING;
+  #state = { versions: [], serving: null };
+  #select = the("version");
+  #said = make("p", { role: "status" });
+  #drawn = "";
+
+  /** @param {{api: object, onTrial: (words: string) => void, onChanged: () => Promise<void>}} parts */
+  constructor({ api, onTrial, onChanged }) {
+    this.api = api;
+    this.onTrial = onTrial;
+    this.onChanged = onChanged;
+    this.#select.addEventListener("change", () => this.try(this.#select.value));
+    the("trial-end").addEventListener("click", () => this.try(SERVING));
+    the("trial-promote").addEventListener("click", () => this.#promote(this.model));
+  }
+
+  /** Take in what /api/state says. */
+  show(state) {
+    const now = JSON.stringify([state.versions, state.serving]);
+    this.#state = state;
+    if (now === this.#drawn) return; // what has the focus keeps it
+    this.#drawn = now;
+    const gone = ![SERVING, BASE].includes(this.model) && !state.versions.some((it) => it.version === this.model);
+    if (gone) this.try(SERVING);
+    this.#fill();
+    this.#list();
+    this.#trial();
+  }
+
+  /** Let another version answer in this conversation only. */
+  try(model) {
+    if (model === this.model) return;
+    this.model = model;
+    this.#select.value = model;
+    this.#trial();
+    this.onTrial(model === SERVING ? "From here on the version that serves answers." : `From here on ${named(model)} answers.`);
+  }
+
+  /** A new conversation is answered by what serves. */
+  reset() {
+    this.model = SERVING;
+    this.#select.value = SERVING;
+    this.#trial();
+  }
+
+  #fill() {
+    const { versions, serving } = this.#state;
+    const others = versions.filter((it) => !it.damaged);
+    this.#select.replaceChildren(
+      make("option", { value: SERVING }, serving ? `${serving} (serves)` : "whatever serves"),
+      ...others.filter((it) => !it.serves).map((it) => make("option", { value: it.version }, it.version)),
+      make("option", { value: BASE }, "bare base model"),
+    );
+    this.#select.value = this.model;
+    this.#select.disabled = false;
+  }
+
+  #trial() {
+    const version = this.#state.versions.find((it) => it.version === this.model);
+    the("trial").hidden = this.model === SERVING;
+    the("trial-words").textContent = `Only this conversation is answered by ${named(this.model)}.`;
+    the("trial-promote").hidden = !version || version.serves || version.stale;
+  }
+
+  #list() {
+    const { versions } = this.#state;
+    const place = the("versions");
+    if (!versions.length) {
+      place.replaceChildren(make("p", { class: "soft" }, "There is none yet: `twin train` makes the first."));
+      return;
+    }
+    const back = versions.filter((it) => it.promoted_at).length > 1;
+    place.replaceChildren(
+      this.#said,
+      make("ul", { class: "versions" }, ...versions.map((it) => this.#row(it))),
+      back ? make("button", { class: "plain", type: "button", click: () => this.#rollback() }, "Roll back to the one before") : null,
+    );
+  }
+
+  #row(it) {
+    const name = make("div", { class: "name" }, it.version, ...badges(it).map(([tone, text]) => make("span", { class: `badge ${tone}` }, text)));
+    const able = !it.damaged && !it.serves;
+    const button = (text, act) =>
+      make("button", { class: "plain small", type: "button", "aria-label": `${text}: ${it.version}`, click: act }, text);
+    return make(
+      "li",
+      {},
+      make("div", {}, name, make("small", {}, moment(it.created_at))),
+      make(
+        "div",
+        { class: "acts" },
+        able ? button("Talk to it", () => this.try(it.version)) : null,
+        able && !it.stale ? button("Promote", () => this.#promote(it.version)) : null,
+      ),
+    );
+  }
+
+  async #promote(version) {
+    if (!(await confirm("Promote this version?", `${version}. ${NOWHERE}`, "Promote"))) return;
+    await this.#change(() => this.api.promote(version), `${version} is promoted.`);
+  }
+
+  async #rollback() {
+    const words = `What serves now is withdrawn, and the version that served before it answers again. ${NOWHERE}`;
+    if (!(await confirm("Roll back?", words, "Roll back"))) return;
+    await this.#change(() => this.api.rollback(), "Rolled back.");
+  }
+
+  async #change(act, done) {
+    try {
+      await act();
+      this.#tell(done, false);
+      if (this.model !== SERVING) this.try(SERVING);
+    } catch (error) {
+      this.#tell(error.message, true);
+    }
+    await this.onChanged();
+  }
+
+  #tell(words, isWrong) {
+    this.#said.textContent = words;
+    this.#said.className = isWrong ? "said wrong" : "said";
+    if (!this.#said.isConnected) the("versions").prepend(this.#said);
+    if (isWrong || the("panel").hidden) this.onTrial(words);
+  }
+}
+
+function named(model) {
+  return model === BASE ? "the bare base model" : model;
+}
+
+function badges(it) {
+  return [
+    it.serves ? ["good", "serves"] : null,
+    it.promoted && !it.serves ? ["warn", "promoted"] : null,
+    it.stale ? ["warn", "learned from what was forgotten since"] : null,
+    it.damaged ? ["warn", "damaged"] : null,
+  ].filter(Boolean);
+}
