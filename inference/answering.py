@@ -13,8 +13,9 @@ import logging
 import math
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 from inference.engine import Engine
@@ -169,6 +170,12 @@ class Answering:
             first = self._random.randrange(_SEEDS) if seed is None else seed
             return [TwinReply(bubbles, version) for bubbles in writing.all_of(conversations, first, on_progress)]
 
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        """The registry, for whoever wants to read it or promote while replies are written."""
+        with self._looking:
+            yield self._registry
+
     def release(self) -> None:
         """See Generator."""
         self._turnstile.close()
@@ -202,8 +209,10 @@ class Answering:
             self._store.close()
 
     def _write(self, conversation: Conversation, wish: Wish, version: str | None) -> TwinReply:
-        seed = self._random.randrange(_SEEDS) if wish.seed is None else wish.seed
-        writing = Writing(self._engine, self._spec(version), wish.how or self._sampling)
+        how, seed = wish.how or self._sampling, wish.seed
+        if seed is None:
+            seed = self._random.randrange(_SEEDS) if how.temperature else 0
+        writing = Writing(self._engine, self._spec(version), how)
         reply = writing.guarded(conversation, wish, seed, self._guard)
         return replace(reply, adapter=version)
 

@@ -89,11 +89,11 @@ class Turnstile:
         with self._moved:
             self._waiting.append(ticket)
             try:
-                while not self._may_enter(ticket, wanted):
+                while not (self._is_next(ticket) and self._is_free_for(version := wanted())):
                     if wants_no_more():
                         raise LeftTheQueue
                     self._moved.wait(_LOOK_SECONDS)
-                if (version := wanted()) != self._version:
+                if version != self._version:
                     self._change(version)
                     self._version = version
                 self._inside += 1
@@ -102,7 +102,8 @@ class Turnstile:
                 self._waiting.remove(ticket)
                 self._moved.notify_all()
 
-    def _may_enter(self, ticket: object, wanted: Callable[[], Version]) -> bool:
-        if self._is_closed or self._waiting[0] is not ticket or self._inside >= self._at_once:
-            return False
-        return not self._inside or wanted() == self._version
+    def _is_next(self, ticket: object) -> bool:
+        return not self._is_closed and self._waiting[0] is ticket and self._inside < self._at_once
+
+    def _is_free_for(self, version: Version) -> bool:
+        return not self._inside or version == self._version

@@ -1,0 +1,75 @@
+"""Engines over the same tiny base model, and adapters for it that were never trained: random, and large.
+
+A kind of engine is one function in ENGINES; tests/test_inference_contract.py holds all of them to the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from inference.engine import Engine
+from inference.local import LocalEngine
+from inference.tokenizer import BaseTokenizer
+from twin.manifest import BaseIdentity, Manifest
+from twin.prompt import PromptSpec
+from twin.registry import Registry
+from twin.settings import Settings
+
+FAMILY = "llama"
+"""Of the tiny model that all engines run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things lie: the base model's folder, and a folder for what an engine needs beside it."""
+
+    base: Path
+    scratch: Path
+
+
+@contextmanager
+def local(settings: Settings, _: Places) -> Iterator[Engine]:
+    """transformers and peft."""
+    yield LocalEngine.open(settings)
+
+
+ENGINES: dict[str, Callable[[Settings, Places], object]] = {"local": local}
+
+
+def publish(registry: Registry, identity: BaseIdentity, base: Path, seed: int) -> str:
+    """A random adapter under a version of its own; returns that. It does not serve yet."""
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    how = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    lora = get_peft_model(model, how)
+    with torch.no_grad():
+        for name, weight in lora.named_parameters():
+            if "lora_" in name:
+                weight.mul_(6)
+    spec = PromptSpec(context_tokens=256).for_tokenizer(BaseTokenizer(base).fingerprint)
+    with registry.incoming() as folder:
+        lora.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)
+        config = json.loads((folder / "adapter_config.json").read_text())
+        (folder / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": None}))
+        manifest = Manifest(
+            version=f"v{seed:03}",
+            created_at=datetime.now(UTC).isoformat(),
+            base=identity,
+            prompt=spec,
+            dataset="none",
+            owner_turns=100,
+            lora={"rank": 4, "alpha": 8, "dropout": 0.0},
+            metrics={},
+            versions={},
+        )
+        return registry.publish(folder, manifest).version
