@@ -114,6 +114,14 @@ class Running:
     key: str | None
     stop: Callable[[], bool]
 
+    @property
+    def host(self) -> str:
+        return self.address.removeprefix("http://").rpartition(":")[0]
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
     def openai(self, key: str | None = None, **options: Any) -> OpenAI:
         """The official client; it does not try anything again by itself."""
         shown = key or self.key or "none"

@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "adapters": ("twin.commands", "adapters", "List, show, promote and roll back adapters."),
     "chat": ("inference.cli", "chat", "Talk to your twin in the terminal."),
     "reply": ("inference.cli", "reply", "Answer contexts given as JSON lines."),
+    "serve": ("inference.server.cli", "serve", "Answer over HTTP, as OpenAI's API, with a web page."),
     "scrub": ("twin.privacy.cli", "scrub", "Find and replace secrets in JSON lines."),
     "worker": ("training.worker", "worker", "Run queued trainings, and queue them on schedule."),
     "jobs": ("twin.commands", "jobs", "Show the job queue."),

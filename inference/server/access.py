@@ -12,7 +12,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -84,7 +83,7 @@ def _is_cross_site(headers: Headers, scope: Scope) -> bool:
         is_page = scope["path"] == "/" and scope["method"] in ("GET", "HEAD")
         return site not in ("same-origin", "none") and not (follows_link and is_page)
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
 
 
 def _name(host: str) -> str:

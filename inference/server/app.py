@@ -55,7 +55,7 @@ class Promotion(BaseModel):
 
 def create_app(desk: Desk, records: Records, settings: Settings, door: Door) -> FastAPI:
     """The whole application. `desk` has no generator until the model is loaded."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_signs_of_life(app, desk)
     _add_openai(app, desk, records, settings)
     _add_page(app, desk, records, settings)

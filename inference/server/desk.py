@@ -116,12 +116,14 @@ class Desk:
         """Begin a reply for each wish.
 
         Raises:
-            Refused: the model is not loaded yet, all places are taken, or the server is about to end.
+            Refused: the model is not loaded yet, there are too few places, or the server is about to end.
         """
         generator = self.generator
         if generator is None or not self.is_ready:
             self.metrics.refused("not_ready")
             raise Refused(503, "The model is not loaded: try again soon.", "not_ready", retry_after=_SOON)
+        if len(wishes) > self.places:
+            raise Refused(400, f"n is at most {self.places} here.", "invalid_value", "n")
         if self._taken + len(wishes) > self.places:
             self.metrics.refused("busy")
             raise Refused(503, "Too many replies are waited for: try again soon.", "overloaded", retry_after=_SOON)

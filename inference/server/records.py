@@ -5,6 +5,7 @@ Knows nothing of HTTP or of what is loaded. Every call opens a connection of its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ class Records:
                 }
                 for version, manifest in _manifests(registry)
             ]
-            return {"versions": versions, "training": _training(JobQueue(registry.db))}
+            state: Document = _finite({"versions": versions, "training": _training(JobQueue(registry.db))})
+            return state
 
     def promote(self, version: str) -> None:
         """Let a version serve from the next reply on.
@@ -100,6 +102,15 @@ class Records:
     def _registry(self) -> Iterator[Registry]:
         with Store.of(self._settings) as store:
             yield Registry(self._settings.adapters, store.db)
+
+
+def _finite(value: Any) -> Any:
+    """Plain values as JSON can tell them: null for a number that is none."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _manifests(registry: Registry) -> Iterator[tuple[str, Manifest | None]]:

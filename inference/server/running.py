@@ -54,9 +54,13 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
     failure: OSError | None = None
     for family, *_, address in found:
         try:
-            return socket.create_server(address[:2], family=family, backlog=128)
+            listening = socket.create_server(address[:2], family=family, backlog=128)
         except OSError as error:
             failure = error
+        else:
+            # Connections inherit it; asyncio sets it only for sockets that name their protocol, which these do not.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return listening
     assert failure is not None
     raise ServerError(
         f"The server cannot listen at {host} port {port} ({failure.strerror})",
