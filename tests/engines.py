@@ -18,10 +18,13 @@ from transformers import AutoModelForCausalLM
 
 from inference.engine import Engine
 from inference.local import LocalEngine
+from inference.remote import RemoteEngine
 from inference.tokenizer import BaseTokenizer
+from tests.stand_in_vllm import KEY, stand_in_vllm
 from twin.manifest import BaseIdentity, Manifest
 from twin.prompt import PromptSpec
 from twin.registry import Registry
+from twin.sections import EngineSettings
 from twin.settings import Settings
 
 FAMILY = "llama"
@@ -42,7 +45,28 @@ def local(settings: Settings, _: Places) -> Iterator[Engine]:
     yield LocalEngine.open(settings)
 
 
-ENGINES: dict[str, Callable[[Settings, Places], object]] = {"local": local}
+@contextmanager
+def remote(settings: Settings, _: Places) -> Iterator[Engine]:
+    """A server elsewhere with vLLM's interface, for which local engines write."""
+
+    def engine_of(folder: Path | None) -> LocalEngine:
+        engine = LocalEngine.open(settings)
+        if folder is not None:
+            manifest = Manifest.read(folder)
+            engine.prepare(manifest.version, folder, manifest)
+            engine.use(manifest.version)
+        return engine
+
+    key = settings.home / "remote-key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    with stand_in_vllm(engine_of=engine_of) as server:
+        where = EngineSettings(kind="remote", url=server.url, model=server.names[0])
+        yield RemoteEngine.open(settings.model_copy(update={"engine": where}))
+        assert server.wrong == []
+
+
+ENGINES: dict[str, Callable[[Settings, Places], object]] = {"local": local, "remote": remote}
 
 
 def publish(registry: Registry, identity: BaseIdentity, base: Path, seed: int) -> str:
