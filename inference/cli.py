@@ -10,19 +10,19 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from inference.contexts import ROLES, Said, conversation_of, moment_of, text_of
 from inference.generator import BASE, DAY0, Generator, TwinReply, Wish, build_generator
 from twin.console import echo_json, is_interactive
 from twin.conversations import latest_session
 from twin.errors import AdapterError, TwinError
 from twin.marks import who
-from twin.messages import Conversation, Message, Peer, Speaker, Turn
+from twin.messages import Conversation, Message, Peer
 from twin.settings import Settings, load_settings
 from twin.store import Store
 
@@ -170,8 +170,7 @@ def _context(line: str, number: int) -> Conversation:
         said = [_said(message) for message in values["messages"]]
         if not said:
             raise ValueError
-        peer = Peer(*(_text(values[key]) if values.get(key) is not None else None for key in ("peer", "relation")))
-        return Conversation(_turns(said), peer, _id(values.get("chat_id")), _moment(values.get("at")))
+        return conversation_of(said, values)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise TwinError(
             f"Line {number} is not a context",
@@ -179,42 +178,5 @@ def _context(line: str, number: int) -> Conversation:
         ) from error
 
 
-def _said(message: Any) -> tuple[Speaker, str, datetime | None]:
-    return _speaker(message["role"]), _text(message["content"]), _moment(message.get("at"))
-
-
-def _turns(said: Iterable[tuple[Speaker, str, datetime | None]]) -> tuple[Turn, ...]:
-    runs = [(speaker, list(run)) for speaker, run in groupby(said, key=lambda message: message[0])]
-    return tuple(
-        replace(Turn.of(speaker, [text for _, text, _ in run]), started_at=run[0][2], ended_at=run[-1][2])
-        for speaker, run in runs
-    )
-
-
-def _text(content: Any) -> str:
-    """Raises ValueError (UnicodeEncodeError is one) for what is not readable text."""
-    if not isinstance(content, str) or not content.strip():
-        raise ValueError
-    content.encode()
-    return content
-
-
-def _speaker(role: str) -> Speaker:
-    roles: dict[str, Speaker] = {"assistant": "owner", "user": "other"}
-    return roles[role]
-
-
-def _id(value: Any) -> int:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise ValueError
-    return value or 0
-
-
-def _moment(value: Any) -> datetime | None:
-    """Raises ValueError for what is no time, or one without a zone."""
-    if value is None:
-        return None
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment.astimezone(UTC)
+def _said(message: Any) -> Said:
+    return ROLES[message["role"]], text_of(message["content"]), moment_of(message.get("at"))
