@@ -51,10 +51,10 @@ async def run_bot(
     """Answer in Telegram until `stop` is set; what is not answered by then stays in the inbox for the next start.
 
     Args:
-        build: makes the generator, in the one thread that will use it.
+        build: makes the generator, in a thread.
 
     Returns:
-        whether the model was freed; if not, its thread is in the middle of a reply and will not end soon.
+        whether the model was freed; if not, its engine is in the middle of something that takes long.
 
     Raises:
         BotError: no owner is set, the token is no good, or somebody else polls with it.
@@ -97,7 +97,7 @@ class Daemon:
         self._store = store
         self._inbox = Inbox(store.db, clock)
         self._history = History(store.db)
-        self._engine = Engine(build)
+        self._engine = Engine(settings, build)
         self._order = PerChat(self._answered)
         self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
         registry = Registry(settings.adapters, store.db)

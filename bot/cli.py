@@ -39,7 +39,7 @@ def bot(set_token: bool) -> None:
         )
     if not asyncio.run(_until_stopped(settings, token)):
         logging.shutdown()
-        os._exit(0)  # a thread in the middle of a long reply would hold up the exit, and cannot be interrupted
+        os._exit(0)  # a thread that reads a very long prompt, or loads a model, would hold up the exit
 
 
 def _asked_token() -> str:

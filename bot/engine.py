@@ -1,4 +1,4 @@
-"""The generator in its one thread: loaded, asked and closed there, while the event loop goes on.
+"""The generator for an event loop: asked in threads, several chats at once, stopped in the middle when the bot stops.
 
 Knows nothing of Telegram.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from inference.generator import Generator, TwinReply
+from inference.generator import Generator, TwinReply, Wish
+from inference.yielding import yielding
 from twin.errors import BotError, TwinError
 from twin.messages import Conversation
+from twin.settings import Settings
 
 T = TypeVar("T")
+_SPARE_THREADS = 2  # so that a look is not kept waiting by replies
 _log = logging.getLogger(__name__)
 
 
@@ -29,17 +34,21 @@ class Serving:
 
 
 class Engine:
-    """A generator for an event loop. `Generator` and its database connection belong to one thread: this one's.
+    """A generator for an event loop.
 
     Args:
-        build: makes the generator; called once, in the thread.
+        build: makes the generator; called once, in a thread.
     """
 
-    def __init__(self, build: Callable[[], Generator]) -> None:
+    def __init__(self, settings: Settings, build: Callable[[], Generator]) -> None:
+        self._settings = settings
         self._build = build
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="generator")
-        self._generator: Generator | None = None  # only ever touched in the thread
+        self._threads = ThreadPoolExecutor(settings.engine.at_once + _SPARE_THREADS, thread_name_prefix="generator")
+        self._calls: set[Future[Any]] = set()  # in threads just now
+        self._generator: Generator | None = None
+        self._yielding = ExitStack()
         self._loaded = asyncio.Event()
+        self._is_closing = threading.Event()
         self.serving: Serving | None = None  # None until the model is loaded
 
     async def load(self) -> None:
@@ -59,20 +68,24 @@ class Engine:
         self._loaded.set()
 
     async def reply(self, asked: Callable[[str], Conversation]) -> TwinReply | None:
-        """Answer one conversation; requests are served in the order they came in.
+        """Answer one conversation, beside those of other chats.
 
         Args:
             asked: makes the conversation, given the language (ISO 639-1) in which what answers was taught to read
-                placeholders; called in the generator's thread.
+                placeholders; called in a thread.
 
         Returns:
             None while no trained version serves: what the bare base model would say are not the owner's words.
 
         Raises:
+            CancelledError: the bot stops; half a reply is no reply.
             Exception: whatever the generator raised.
         """
         await self._loaded.wait()
-        return await self._run(lambda: self._reply(asked))
+        reply = await self._run(lambda: self._reply(asked))
+        if reply is not None and reply.ended == "cancelled":
+            raise asyncio.CancelledError
+        return reply
 
     async def look(self, seconds: float) -> Serving | None:
         """What serves now, after a look for a newly promoted adapter; what was last known if that takes too long."""
@@ -82,32 +95,40 @@ class Engine:
         return self.serving
 
     async def close(self, seconds: float) -> bool:
-        """Free the model.
+        """Stop what is being written and free the model.
 
         Returns:
-            whether that was done in time; a thread in the middle of a long reply cannot be interrupted.
+            whether that was done in time.
         """
-        closing = asyncio.ensure_future(self._run(self._close))
-        self._thread.shutdown(wait=False)
-        await asyncio.wait({closing}, timeout=seconds)
-        return closing.done()
+        self._is_closing.set()
+        under_way = [*self._calls, self._threads.submit(self._close)]
+        self._threads.shutdown(wait=False)
+        _, still = await asyncio.wait([asyncio.wrap_future(call) for call in under_way], timeout=seconds)
+        return not still
 
     def _run(self, call: Callable[[], T]) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, call)
+        """In a thread. Whoever waits may stop waiting; the thread cannot be stopped, so it is remembered."""
+        running = self._threads.submit(call)
+        self._calls.add(running)
+        running.add_done_callback(self._calls.discard)
+        return asyncio.wrap_future(running)
 
     def _load(self) -> None:
-        self._generator = self._build()
-        self._look_at(self._generator)
+        generator = self._build()
+        self._look_at(generator)
+        self._yielding.enter_context(yielding(self._settings, generator))
+        self._generator = generator
 
     def _reply(self, asked: Callable[[str], Conversation]) -> TwinReply | None:
-        assert self._generator is not None
+        generator = self._generator
+        assert generator is not None
         try:
-            self._generator.refresh()
-            if self._generator.adapter is None:
+            generator.refresh()
+            if generator.adapter is None:
                 return None
-            return self._generator.reply(asked(self._generator.prompt.language))
+            return generator.reply(asked(generator.prompt.language), Wish(is_cancelled=self._is_closing.is_set))
         finally:
-            self._look_at(self._generator)
+            self._look_at(generator)
 
     def _refresh(self) -> None:
         assert self._generator is not None
@@ -118,6 +139,7 @@ class Engine:
         self._look_at(self._generator)
 
     def _close(self) -> None:
+        self._yielding.close()
         if self._generator is not None:
             self._generator.close()
             self._generator = None

@@ -20,7 +20,7 @@ from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator
 
 from bot.app import run_bot
 from bot.pacing import Rhythm
-from inference.generator import Generator, TwinReply
+from inference.generator import ANYHOW, Generator, TwinReply, Wish
 from twin.messages import Conversation
 from twin.prompt import PromptSpec
 from twin.settings import Settings
@@ -195,16 +195,22 @@ class Parrot:
     def refresh(self) -> None:
         """There is never another adapter."""
 
-    def reply(self, conversation: Conversation) -> TwinReply:
+    def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
         """Answer the last turn."""
         turns = [(turn.speaker, [bubble.text for bubble in turn.bubbles]) for turn in conversation.turns]
         self.asked.append(turns)
         self.conversations.append(conversation)
         return TwinReply(tuple(self.say(turns[-1][1])), self.adapter)
 
-    def replies(self, conversations: Sequence[Conversation]) -> list[TwinReply]:
+    def replies(self, conversations: Sequence[Conversation], wish: Wish = ANYHOW) -> list[TwinReply]:
         """One by one."""
-        return [self.reply(conversation) for conversation in conversations]
+        return [self.reply(conversation, wish) for conversation in conversations]
+
+    def release(self) -> None:
+        """There is no memory to free."""
+
+    def resume(self) -> None:
+        """Nor to take back."""
 
     def close(self) -> None:
         """Remember that it was closed."""

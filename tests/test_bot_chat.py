@@ -13,8 +13,10 @@ import pytest
 from lo_bot_api_emulator import ApiRefusal
 
 from bot.handlers import APOLOGY
+from inference.generator import ANYHOW, TwinReply, Wish
 from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
 from twin.errors import ModelError
+from twin.messages import Conversation
 from twin.store import Store
 
 
@@ -255,23 +257,18 @@ def test_a_model_that_cannot_be_loaded_ends_the_bot_and_no_message_is_lost(tmp_p
     asyncio.run(scene())
 
 
-def test_the_generator_lives_and_dies_in_one_thread(tmp_path: Path) -> None:
-    threads: set[int] = set()
+def test_chats_are_answered_beside_one_another_and_the_generator_is_closed_at_the_end(tmp_path: Path) -> None:
+    together = threading.Barrier(2)
 
-    class Jealous(Parrot):
-        def reply(self, conversation: Any) -> Any:
-            threads.add(threading.get_ident())
-            return super().reply(conversation)
+    class Meeting(Parrot):
+        def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
+            together.wait(60)  # neither chat is answered before both are asked
+            return super().reply(conversation, wish)
 
-        def close(self) -> None:
-            threads.add(threading.get_ident())
-            super().close()
+    made: list[Meeting] = []
 
-    made: list[Jealous] = []
-
-    def build() -> Jealous:
-        threads.add(threading.get_ident())
-        made.append(Jealous())
+    def build() -> Meeting:
+        made.append(Meeting())
         return made[0]
 
     async def scene() -> None:
@@ -281,8 +278,29 @@ def test_the_generator_lives_and_dies_in_one_thread(tmp_path: Path) -> None:
             await api.until(lambda: api.texts(FRIEND) and api.texts(OWNER))
 
     asyncio.run(scene())
-    assert len(threads) == 1 and threads != {threading.get_ident()}
     assert made[0].closed
+
+
+def test_a_reply_in_the_middle_of_which_the_bot_stops_is_broken_off_and_answered_by_the_next(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    class Endless(Parrot):
+        def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
+            asked.set()
+            while not wish.is_cancelled():
+                threading.Event().wait(0.01)
+            return TwinReply(("half of",), self.adapter, "cancelled")
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            async with running_bot(api, bot_settings(tmp_path, api), Endless):
+                await api.write(FRIEND, "hi")
+                await api.until(asked.is_set)
+            assert api.texts(FRIEND) == []
+            async with running_bot(api, bot_settings(tmp_path, api), Parrot):
+                await api.until(lambda: api.texts(FRIEND) == ["you said hi"])
+
+    asyncio.run(scene())
 
 
 def test_the_token_is_in_no_log_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
