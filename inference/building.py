@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.answering import Answering
+from inference.guard import Guard
 from twin.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Answering:
     """What `inference.generator.build_generator` gives."""
-    return Answering.open(settings, engine_for(settings))
+    return Answering.open(settings, engine_for(settings), Guard.open(settings))
 
 
 def engine_for(settings: Settings) -> Engine:

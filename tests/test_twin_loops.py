@@ -49,6 +49,12 @@ def test_how_people_repeat_themselves_is_no_loop(reply: tuple[str, ...]) -> None
     assert not loops(reply)
 
 
+def test_how_often_a_phrase_may_stand_in_a_row_is_told() -> None:
+    thrice = "it's for the cat, it's for the cat, it's for the cat"
+    assert loops((thrice,)) and not loops((thrice,), 4)
+    assert loops((thrice, "It's for the cat!"), 4)
+
+
 @pytest.mark.parametrize("language", sorted(LINES))
 def test_ordinary_lines_loop_in_no_language(language: str) -> None:
     assert not any(loops((line,)) for line in LINES[language])

@@ -6,7 +6,8 @@ What goes: the messages with their place in the search index, what the bot and t
 made sets and answers of teachers into which the dialog went (they carry no times, so all of them), everything in tables
 called derived_*, and training sets on disk that hold some of it (they can be built again). What stays: the dialog's
 name and tags, by which the wish is told and can be lifted; how far the live account was read, so that a later ingest
-does not begin anew; the vault, which holds no text and keeps secrets out of replies.
+does not begin anew; the vault and what others were overheard to say, which hold no text and keep it out of the replies
+of adapters that learned it: the next `twin dataset build` makes both anew from what is there then.
 """
 
 from __future__ import annotations

@@ -31,8 +31,12 @@ _STRETCHED = 60
 _CHARACTERS = re.compile(r"(.{1,4}?)\1{14,}", re.DOTALL)
 
 
-def loops(reply: Sequence[str]) -> bool:
-    """Whether something loops in a reply, given as its bubbles in order."""
+def loops(reply: Sequence[str], in_a_row: int = _TIMES) -> bool:
+    """Whether something loops in a reply, given as its bubbles in order.
+
+    Args:
+        in_a_row: how often a phrase must stand in a row.
+    """
     said = [_words(text) for text in reply]
     repeated = Counter(tuple(words) for words in said if len(set(words)) > 1 and _weight(words) >= _PHRASE)
     if max(repeated.values(), default=0) >= _TIMES:
@@ -40,7 +44,7 @@ def loops(reply: Sequence[str]) -> bool:
     if any(len(found[0]) >= _STRETCHED for text in reply for found in _CHARACTERS.finditer(text)):
         return True
     words = [word for its in said for word in its][:_MOST_TOKENS]
-    return any(_in_a_row(words, size) for size in range(1, len(words) // _TIMES + 1))
+    return any(_in_a_row(words, size, in_a_row) for size in range(1, len(words) // in_a_row + 1))
 
 
 def says_again(bubble: str, turns: Sequence[Sequence[str]]) -> bool:
@@ -65,12 +69,12 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _in_a_row(words: Sequence[str], size: int) -> bool:
+def _in_a_row(words: Sequence[str], size: int, times: int) -> bool:
     """Whether a phrase of so many words stands often enough in a row."""
     run = 0
     for place in range(size, len(words)):
         run = run + 1 if words[place] == words[place - size] else 0
-        if run >= (_TIMES - 1) * size:
+        if run >= (times - 1) * size:
             phrase = words[place - size + 1 : place + 1]
             is_phrase = len(set(phrase)) > 1 and _weight(phrase) >= _PHRASE
             if is_phrase or run >= (_SHORT_TIMES - 1) * size:

@@ -91,6 +91,13 @@ _TABLES = {
 }
 LANGUAGES = frozenset(_TABLES)
 """The languages that have words of their own, as ISO 639-1; others are written in English."""
+_NAMES = "|".join(
+    re.escape(name)
+    for name in sorted({table[key] for table in _TABLES.values() for key in (*_MEDIA, "forwarded", "quoted")}, key=len)
+)
+_LENGTHS = "|".join(sorted({re.escape(table["seconds"]) for table in _TABLES.values()}))
+WRITTEN = re.compile(rf"\[(?:{_NAMES})(?: (?:\d+ (?:{_LENGTHS})|(?:(?![\]\n])[\W\d_]){{1,16}}))?\]", re.IGNORECASE)
+"""Whatever the functions below write, in any language, anywhere in a text; not kinds of media without words here."""
 
 
 def placeholder(media: str, note: str | None = None, language: str = "en") -> str:

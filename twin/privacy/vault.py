@@ -14,29 +14,26 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import re
-import secrets
-import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from twin.errors import StoreError
+from twin.privacy.home_key import KEY_FILE, LOCKED, read_key, refuse_open, replace_file
+
+__all__ = ["KEY_FILE", "VAULT_FILE", "Entry", "Vault", "stands_in"]
 
 VAULT_FILE = "vault.json"
-KEY_FILE = "vault.key"
 _VERSION = 1
-_KEY_BYTES = 32
 _DIGEST_BYTES = 16
 _SHORTEST = 4
 _ANYWHERE_FROM = 8
 _SEED_WORDS = 4
 _PHONE_DIGITS = (9, 7)  # without country and trunk prefixes, and as a neighbour would write it
 _USERINFO = re.compile(r"//([^/@\s]+)@")
-_LOCKED = "delete vault.json and vault.key, then run `twin dataset build`"
 
 Entry = tuple[str, int, str]
 """Of a part of a secret: how it is searched for, its length, its HMAC."""
@@ -64,10 +61,10 @@ class Vault:
             StoreError: it or its key is damaged, missing beside the other, or can be read by others.
         """
         file = home / VAULT_FILE
-        vault = cls(home, _read_key(home, may_make=not file.exists()))
+        vault = cls(home, read_key(home, may_make=not file.exists()))
         if not file.exists():
             return vault
-        _refuse_open(file)
+        refuse_open(file)
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
             if values["version"] != _VERSION:
@@ -75,7 +72,7 @@ class Vault:
             vault.entries = {str(digest): str(label) for digest, label in values["entries"].items()}
             vault.anywhere, vault.whole, vault.marked = (set(values[n]) for n in ("anywhere", "whole", "marked"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"The vault {file} is damaged", _LOCKED) from error
+            raise StoreError(f"The vault {file} is damaged", LOCKED) from error
         return vault
 
     @classmethod
@@ -85,7 +82,7 @@ class Vault:
         Raises:
             StoreError: the key is damaged, or can be read by others.
         """
-        return cls(home, _read_key(home, may_make=True))
+        return cls(home, read_key(home, may_make=True))
 
     @classmethod
     @contextmanager
@@ -140,27 +137,24 @@ class Vault:
         Secrets of 8 and more letters and digits are found anywhere, shorter ones between word boundaries only. Takes
         about a microsecond for each character and each length in the vault.
         """
+        return frozenset(self.values_in(text).values())
+
+    def values_in(self, text: str) -> dict[str, str]:
+        """By secret that stands in a text, as it is written there but for case, spaces and signs: its label."""
         if not self.entries:
-            return frozenset()
+            return {}
         plain, boundaries = _squeeze(text)
-        found = {
-            self.entries.get(self._digest(plain[start : start + length]))
-            for length in self.anywhere
-            for start in range(len(plain) - length + 1)
-        }
-        found |= {
-            self.entries.get(self._digest(plain[start : start + length]))
-            for length in self.whole
-            for start in range(len(plain) - length + 1)
-            if start in boundaries and start + length in boundaries
-        }
         bare = _without_spaces(text)
-        found |= {
-            self.entries.get(self._digest(bare[start : start + length]))
-            for length in self.marked
-            for start in range(len(bare) - length + 1)
+        tried = {plain[start : start + length] for length in self.anywhere for start in range(len(plain) - length + 1)}
+        tried |= {
+            plain[start : start + length]
+            for length in self.whole
+            for start in boundaries
+            if start + length in boundaries
         }
-        return frozenset(label for label in found if label is not None)
+        tried |= {bare[start : start + length] for length in self.marked for start in range(len(bare) - length + 1)}
+        labels = ((value, self.entries.get(self._digest(value))) for value in tried)
+        return {value: label for value, label in labels if label is not None}
 
     def save(self) -> None:
         """Replace the file, whole or not at all."""
@@ -171,18 +165,13 @@ class Vault:
             "marked": sorted(self.marked),
             "entries": dict(sorted(self.entries.items())),
         }
-        incoming = self.home / f".{VAULT_FILE}-{os.getpid()}"
         try:
-            incoming.unlink(missing_ok=True)
-            _write_new(incoming, (json.dumps(values, indent=1) + "\n").encode())
-            incoming.replace(self.home / VAULT_FILE)
+            replace_file(self.home / VAULT_FILE, (json.dumps(values, indent=1) + "\n").encode())
         except OSError as error:
             raise StoreError(
                 f"The vault cannot be written to {self.home} ({error.strerror})",
                 "check the permissions and the free disk space",
             ) from error
-        finally:
-            incoming.unlink(missing_ok=True)
 
     def _digest(self, plain: str) -> str:
         return hmac.digest(self.key, plain.encode("utf-8", "surrogatepass"), "sha256")[:_DIGEST_BYTES].hex()
@@ -206,6 +195,18 @@ def _parts(label: str, value: str) -> Iterator[str]:
             if userinfo := _USERINFO.search(value):
                 yield userinfo[1].partition(":")[2] or userinfo[1]
     yield value
+
+
+def stands_in(value: str, text: str) -> bool:
+    """Whether a secret stands in a text, however it is spelled there.
+
+    Args:
+        value: as `Vault.values_in` tells it, or in any spelling.
+    """
+    plain = _squeeze(value)[0]
+    if len(plain) >= _SHORTEST:
+        return plain in _squeeze(text)[0]
+    return _without_spaces(value) in _without_spaces(text)
 
 
 def _squeeze(text: str) -> tuple[str, frozenset[int]]:
@@ -235,44 +236,3 @@ def _kind(char: str) -> str:
 
 def _without_spaces(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _read_key(home: Path, *, may_make: bool) -> bytes:
-    file = home / KEY_FILE
-    try:
-        if may_make and not file.exists():
-            _make_key(file)
-        _refuse_open(file)
-        key = file.read_bytes()
-    except FileNotFoundError as error:
-        raise StoreError(f"The key of the vault is missing ({file})", _LOCKED) from error
-    except OSError as error:
-        raise StoreError(f"The key of the vault cannot be read ({error.strerror})", "check its permissions") from error
-    if len(key) != _KEY_BYTES:
-        raise StoreError(f"The key of the vault is damaged ({file})", _LOCKED)
-    return key
-
-
-def _make_key(file: Path) -> None:
-    """Linked into place when it is whole: of two processes that make one at once, both read the first."""
-    incoming = file.with_name(f".{file.name}-{os.getpid()}")
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        _write_new(incoming, secrets.token_bytes(_KEY_BYTES))
-        with suppress(FileExistsError):
-            os.link(incoming, file)
-    finally:
-        incoming.unlink(missing_ok=True)
-
-
-def _refuse_open(file: Path) -> None:
-    if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise StoreError(f"Others can read {file}", f"run `chmod 600 {file}`")
-
-
-def _write_new(file: Path, content: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(opened.fileno())
