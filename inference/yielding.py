@@ -26,13 +26,13 @@ class Yielding:
 
     Args:
         is_training: asked in that thread; what it raises leaves everything as it is until the next look.
-        seconds: between two looks.
+        seconds: between two looks; default: a few.
     """
 
-    def __init__(self, generator: Generator, is_training: Callable[[], bool], seconds: float = _LOOK_SECONDS) -> None:
+    def __init__(self, generator: Generator, is_training: Callable[[], bool], seconds: float | None = None) -> None:
         self._generator = generator
         self._is_training = is_training
-        self._seconds = seconds
+        self._seconds = _LOOK_SECONDS if seconds is None else seconds
         self._is_ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="yielding")
         self.has_yielded = False

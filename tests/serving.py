@@ -108,11 +108,13 @@ class Running:
     Attributes:
         address: of the server, without a slash at the end.
         stop: tells it to stop, and returns whether the model was freed.
+        ended: waits until it ends by itself.
     """
 
     address: str
     key: str | None
     stop: Callable[[], bool]
+    ended: Callable[[], None]
 
     @property
     def host(self) -> str:
@@ -176,7 +178,7 @@ def running(
     with listen(settings.serve.host, settings.serve.port, key) as listening:
         thread = threading.Thread(target=run)
         thread.start()
-        server = Running(address_of(listening), key, finish)
+        server = Running(address_of(listening), key, finish, lambda: thread.join(PATIENCE))
         try:
             with server.http() as client:
                 until(lambda: client.get("/readyz" if wait else "/healthz").status_code == 200)
