@@ -79,7 +79,7 @@ class VllmAdapters:
 
     def load(self, folder: Path, manifest: Manifest) -> str:
         """See RemoteAdapters."""
-        lora = _refuse_kinds(folder, manifest.version)
+        lora = _refuse_kinds(folder, manifest)
         name = name_of(manifest)
         there = f"{self._there}/{folder.name}" if self._there else str(folder)
         answer = self._client.post("/load_lora_adapter", {"lora_name": name, "lora_path": there})
@@ -141,8 +141,14 @@ def models_of(client: RemoteClient) -> Any:
     )
 
 
-def _refuse_kinds(folder: Path, version: str) -> dict[str, Any]:
+def _refuse_kinds(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """The adapter's configuration, if vLLM can load such adapters at all."""
+    version = manifest.version
+    if manifest.lora.get("init") == "loftq":
+        raise AdapterError(
+            f"The adapter {version} corrects what NF4 lost of the base model; elsewhere that is not lost",
+            'train one with train.init = "default", or serve what `twin adapters merge` writes',
+        )
     try:
         lora: dict[str, Any] = json.loads((folder / "adapter_config.json").read_text())
     except (OSError, ValueError) as error:

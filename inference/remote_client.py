@@ -89,6 +89,7 @@ class RemoteClient:
         timeout_seconds: the longest silence: before an answer begins, and between its parts.
         sleep: an async function that waits between tries.
         chance: in [0, 1); makes their pauses uneven.
+        transport: instead of the network.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class RemoteClient:
         circuit: Circuit | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         chance: Callable[[], float] = random.random,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         if key is not None and not (key.isascii() and key.isprintable()):
             raise SettingsError("The remote engine's key has signs that no key has", "copy it again, without a newline")
@@ -115,6 +117,7 @@ class RemoteClient:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
             headers={"Authorization": f"Bearer {key}"} if key else {},
             trust_env=not is_loopback(url),
+            transport=transport,
         )
         portal = start_blocking_portal(name="twin-remote")
         self._portal = portal.__enter__()

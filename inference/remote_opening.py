@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import struct
+from collections.abc import Callable
 
-from inference.circuit import Circuit
 from inference.dialects import Kind, Served, refuse_unknown
 from inference.model_folder import fingerprint, locate
 from inference.prompt_text import PromptText
@@ -31,8 +31,12 @@ _LONGEST_NAME = 80
 log = logging.getLogger(__name__)
 
 
-def open_engine(settings: Settings, circuit: Circuit | None = None) -> RemoteEngine:
-    """See `RemoteEngine.open`."""
+def open_engine(settings: Settings, client_of: Callable[..., RemoteClient] = RemoteClient) -> RemoteEngine:
+    """See `RemoteEngine.open`.
+
+    Args:
+        client_of: makes the client of an address, a key and a limit in seconds.
+    """
     url = checked_url(settings.engine)
     folder = locate(settings, is_loaded=False)
     try:
@@ -43,7 +47,7 @@ def open_engine(settings: Settings, circuit: Circuit | None = None) -> RemoteEng
             f"The base model {settings.base.model!r} cannot be read ({type(error).__name__})",
             "check base.model in twin.toml: its folder is needed here too, for the tokenizer",
         ) from error
-    client = RemoteClient(url, remote_key(settings), settings.engine.timeout_seconds, circuit=circuit)
+    client = client_of(url, remote_key(settings), settings.engine.timeout_seconds)
     try:
         models, kind = models_of(client)
         base = _base(models, kind, settings, client.place)
