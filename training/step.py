@@ -19,6 +19,7 @@ from peft import PeftModel
 
 from inference.base_model import LoadedBase
 from training.encode import EMPTY, Row, Window, pack
+from training.heap import give_back
 from training.loss import summed_loss
 from training.optimizer import make_optimizer
 from training.ranks import Ranks
@@ -85,6 +86,8 @@ class Stepper:
             group["lr"] = rate
         self.optimizer.step()
         self.forget()
+        if self._base.device.type == "cpu":
+            give_back()
 
     def forget(self) -> None:
         """Drop the gradients of a step that is not taken."""
