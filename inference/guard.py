@@ -46,6 +46,7 @@ from twin.store import Store
 Kind = Literal["empty", "role", "loop", "secret", "vault", "others", "failed"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _BEFORE = 6  # bubbles before this one in which a question, or the first half of a secret, is looked for
+_FAR = 40  # bubbles over which known words may be spread, a letter or two in each
 _LONGEST = 300  # characters of each of them
 _PIECES = 3  # bubbles over which a secret is looked for that is spread with a break for every space
 _SENTENCE_ENDS = tuple(".,;:!?…)。，！？")  # what ends so is no half of a word
@@ -166,14 +167,14 @@ class _Asked:
     def own_before(self) -> list[str]:
         """What the twin said last, in this reply and before."""
         own = [turn for turn in self.conversation.turns if turn.speaker == "owner"][-_BEFORE:]
-        return [text[-_LONGEST:] for text in [*_texts(own), *self.said][-_BEFORE:]]
+        return [text[-_LONGEST:] for text in [*_texts(own), *self.said][-_FAR:]]
 
     @cached_property
     def in_one_go(self) -> list[str]:
         """What the twin said last without anybody else in between."""
         turns = self.conversation.turns
         own = turns[-1:] if turns and turns[-1].speaker == "owner" else ()
-        return [*_texts(own), *self.said][-_BEFORE:]
+        return [*_texts(own), *self.said][-_FAR:]
 
     def is_told(self, value: str) -> bool:
         """Whether a value is known to the other person anyhow: their own words, or public."""
