@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from inference.generator import ANYHOW, TwinReply, Wish
+from inference.guard import KINDS
+from inference.server.app import PAGE
 from tests.browsing import Desk, browsing, chromium
 from tests.serving import KEY, Running, Scripted, running, serve_with, until
 from tests.test_twin_registry import manifest
@@ -209,10 +211,17 @@ def test_markup_is_shown_as_the_text_that_it_is_on_both_sides(twin: Serving, des
 
 
 def test_a_label_says_that_something_was_kept_back(twin: Serving, desk: Desk) -> None:
-    twin.caught = ("secret", "somebody_else", "secret")
+    twin.caught = ("secret", "others", "secret", "new_kind")
     desk.say("hello")
-    expect(desk.page.locator(".caught")).to_have_text("something was kept back: secret, somebody else")
+    expect(desk.page.locator(".caught")).to_have_text(
+        "something was kept back: secret, somebody else's words, new kind"
+    )
     expect(desk.page.locator(".version")).to_have_text("bare base model")
+
+
+def test_whatever_the_guard_keeps_back_has_words_on_the_page() -> None:
+    words = (PAGE / "words.js").read_text()
+    assert [kind for kind in KINDS if f"\n  {kind}: " not in words] == []
 
 
 def test_a_reply_of_nothing_is_told_as_such(twin: Serving, desk: Desk) -> None:
@@ -247,7 +256,7 @@ def test_a_server_that_is_gone_is_told_and_found_again(home: Settings, twin: Ser
         server.stop()
         desk.say("hello")
         expect(desk.page.get_by_role("alert")).to_contain_text(
-            "The server does not answer. Is `twin serve` still running?"
+            "The server does not answer. Is twin serve still running?"
         )
         expect(desk.status).to_have_text("The server does not answer")
         port = int(server.address.rpartition(":")[2])
@@ -301,13 +310,13 @@ def test_the_key_is_asked_for_once_and_kept_for_this_tab(home: Settings, twin: S
 def test_without_any_version_the_page_says_to_train_first(desk: Desk) -> None:
     expect(desk.page.locator("#notice")).to_contain_text("There is no trained version yet: the bare base model answers")
     desk.open_panel()
-    expect(desk.panel).to_contain_text("There is none yet: `twin train` makes the first.")
+    expect(desk.panel).to_contain_text("There is none yet: twin train makes the first.")
     expect(desk.panel).to_contain_text("Nothing was measured yet")
     expect(desk.panel).to_contain_text("None runs.")
 
 
 def test_another_version_is_tried_in_this_conversation_only(versions: Registry, twin: Serving, desk: Desk) -> None:
-    expect(desk.choose().locator("option")).to_have_text([f"{OLD} (serves)", NEW, "bare base model"])
+    expect(desk.choose().locator("option")).to_have_text([f"{OLD} (serves)", NEW, "the bare base model"])
     desk.choose().select_option(NEW)
     expect(desk.page.get_by_text(f"Only this conversation is answered by {NEW}.")).to_be_visible()
     desk.say("hello")
@@ -355,16 +364,16 @@ def test_the_fidelity_of_each_version_stands_in_a_table(versions: Registry, desk
     expect(row).to_have_count(6)
     cells = [[cell.inner_text() for cell in it.locator("td").all()] for it in row.all()]
     assert cells == [
-        ["–", "1.02\n0.90 to 1.10"],
-        ["–", "0.583\n0.550 to 0.610"],
-        ["–", "–\nthere is no sentence encoder"],
-        ["–", "−4.0\n−6.0 to −2.0"],
-        ["–", "0 %"],
-        ["1.190\n(1.367)", "1.270\n(1.367)"],
+        ["1.02\n0.90 to 1.10", "–"],
+        ["0.583\n0.550 to 0.610", "–"],
+        ["–\nthere is no sentence encoder", "–"],
+        ["−4.0\n−6.0 to −2.0", "–"],
+        ["0 %", "–"],
+        ["1.270\n(1.367)", "1.190\n(1.367)"],
     ]
     heads = desk.panel.locator("thead th")
-    expect(heads).to_have_text([re.compile("Measure"), re.compile(NEW), re.compile(f"{OLD}.*serves · full report")])
-    expect(desk.panel).to_contain_text(f"`twin eval {NEW}` does it.")
+    expect(heads).to_have_text([re.compile("Measure"), re.compile(f"{OLD} serves full report"), re.compile(NEW)])
+    expect(desk.panel).to_contain_text(f"twin eval {NEW} does it.")
 
 
 def test_a_training_is_followed_only_while_somebody_can_see_it(store: Store, browser: Browser, server: Running) -> None:

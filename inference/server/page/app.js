@@ -4,7 +4,7 @@ import { Api } from "./api.js";
 import { Asking } from "./asking.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { the } from "./dom.js";
+import { make, tell, the } from "./dom.js";
 import { showFidelity } from "./fidelity.js";
 import { Keys } from "./key.js";
 import { Log } from "./log.js";
@@ -20,9 +20,8 @@ const api = new Api(new Keys());
 const conversation = new Conversation();
 const log = new Log();
 const progress = new Progress(the("training"));
-const versions = new Versions({ api, onTrial: (words) => log.remark(words), onChanged: look });
+const versions = new Versions({ api, onTrial, onSaid: (words) => log.remark(words), onChanged: look });
 const readiness = new Readiness(api, onReadiness);
-let serving = null;
 let stage = "loading";
 
 const asking = new Asking({
@@ -49,7 +48,6 @@ new Panel(look);
 async function look() {
   try {
     const state = await api.state();
-    serving = state.serving;
     versions.show(state);
     showFidelity(the("fidelity"), state.versions);
     progress.show(state.training);
@@ -58,6 +56,12 @@ async function look() {
   } catch (error) {
     if (error.status === 0) readiness.watch();
   }
+}
+
+/** Another version answers from here on: told where something stands before it. */
+function onTrial(words) {
+  if (!conversation.isEmpty) log.remark(words);
+  showStatus();
 }
 
 function onReadiness(now) {
@@ -71,12 +75,14 @@ function showStatus() {
   const words = {
     loading: ["wait", "The model is loading …"],
     gone: ["bad", "The server does not answer"],
-    ready: ["good", serving ? `Answers as ${serving}` : "Answers as the bare base model"],
+    ready: ["good", "Answers as", versions.who],
   };
-  const [tone, text] = words[stage];
+  const [tone, text, who = ""] = words[stage];
   const status = the("status");
   status.dataset.tone = tone;
-  if (status.textContent !== text) status.textContent = text;
+  the("version").hidden = stage !== "ready"; // it shows who answers, and the words tell it to readers of screens
+  if (status.textContent === `${text} ${who}`.trim()) return;
+  status.replaceChildren(text, ...(who ? [make("span", { class: "unseen" }, ` ${who}`)] : []));
 }
 
 function showNotice(state) {
@@ -84,7 +90,7 @@ function showNotice(state) {
   const isBare = stage === "ready" && !state.serving;
   const words = state.refused ?? (isBare ? (state.versions.length ? UNPROMOTED : UNTRAINED) : "");
   notice.hidden = !words;
-  if (notice.textContent !== words) notice.textContent = words;
+  tell(notice, words);
 }
 
 function showStage(now) {
@@ -97,7 +103,8 @@ function showStage(now) {
 
 function showTrouble(trouble) {
   the("trouble").hidden = !trouble;
-  the("trouble-words").textContent = trouble?.message ?? "";
+  the("trouble").classList.toggle("calm", !(trouble instanceof Error));
+  tell(the("trouble-words"), trouble?.message ?? "");
   if (trouble) log.toEnd();
   if (trouble?.status === 0) readiness.watch();
 }

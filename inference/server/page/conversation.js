@@ -29,6 +29,10 @@ export class Conversation {
     this.#bubbles = [];
   }
 
+  get isEmpty() {
+    return this.#bubbles.length === 0;
+  }
+
   /** Whether something waits for an answer. */
   get isOpen() {
     return this.#bubbles.at(-1)?.role === "user";

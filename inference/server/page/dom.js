@@ -25,6 +25,18 @@ export function make(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** A sentence whose `commands` stand between backticks, as they do in all that the server says: nodes to put in. */
+export function phrase(text) {
+  return text.split("`").map((part, place) => (place % 2 ? make("code", {}, part) : document.createTextNode(part)));
+}
+
+/** Let an element hold a sentence, and touch nothing if it does already: readers of screens are told once. */
+export function tell(element, text) {
+  if (element.dataset.told === text) return;
+  element.dataset.told = text;
+  element.replaceChildren(...phrase(text));
+}
+
 /** Whether the reader sees the end of what scrolls, give or take a line. */
 export function isAtEnd(scroller) {
   return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 60;

@@ -1,7 +1,7 @@
 // What was measured of each version, as a table with what good means. Refuses to know how anything is measured.
 
-import { make } from "./dom.js";
-import { moment, written } from "./words.js";
+import { make, phrase } from "./dom.js";
+import { day, written } from "./words.js";
 
 /** Titles, words and forms are those of `twin eval`; `get` finds the number, or {value, low, high}. */
 const ROWS = [
@@ -40,31 +40,32 @@ const ROWS = [
   },
   {
     title: "Held-out bits",
-    good: "what a character of your true replies costs the model, and in brackets the base model; less is better",
+    good: "what a character of your true replies costs it, in brackets the base model; less is better",
     form: "bits",
     get: (it) => it.metrics?.val_bits_per_character,
     beside: (it) => it.metrics?.val_base_bits_per_character,
   },
 ];
 
-const KINDS = { full: "full report", quick: "quick report", gate: "the gate's look" };
+const KINDS = { full: "full report", quick: "quick report", gate: "the gate's check" };
 
-/** Draw the table; versions are those of /api/state. */
+/** Draw the table, the version that serves first; versions are those of /api/state. */
 export function showFidelity(place, versions) {
-  const shown = versions.filter((version) => !version.damaged).map(measured);
+  const shown = versions.filter((version) => !version.damaged).map(measured).sort((one, other) => other.serves - one.serves);
   if (!shown.length) {
     place.replaceChildren(make("p", { class: "soft" }, "Nothing was measured yet: there is no trained version."));
     return;
   }
-  const table = make("table", {}, make("caption", {}, CAPTION), head(shown), body(shown));
+  const table = make("table", { "aria-describedby": "fidelity-words" }, head(shown), body(shown));
   const left = place.querySelector(".wide")?.scrollLeft ?? 0;
   const wide = make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Fidelity of each version" }, table);
   const missing = shown.filter((it) => !it.report).map((it) => it.version);
-  place.replaceChildren(wide, ...(missing.length ? [make("p", { class: "soft" }, toDo(missing))] : []));
+  const words = make("small", { id: "fidelity-words" }, CAPTION);
+  place.replaceChildren(words, wide, ...(missing.length ? [make("p", { class: "soft" }, ...phrase(toDo(missing)))] : []));
   wide.scrollLeft = left;
 }
 
-const CAPTION = "On conversations later than all that a version learned from; grey: between what and what, 95 %.";
+const CAPTION = "Measured on conversations later than all that a version learned from. In small: the range that it lies in, 19 times of 20.";
 
 function toDo(missing) {
   const others = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
@@ -84,15 +85,11 @@ function head(shown) {
       "th",
       { scope: "col", class: it.serves ? "serves" : null },
       it.version,
-      make("small", {}, [it.serves ? "serves" : null, KINDS[it.fidelity?.kind], moment(measuredAt(it))].filter(Boolean).join(" · ")),
+      it.serves ? make("small", {}, " serves ") : null,
+      ...(it.report ? [KINDS[it.fidelity.kind] ?? "report", day(it.fidelity.measured_at)].map((text) => make("small", {}, `${text} `)) : []),
     ),
   );
   return make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Measure"), ...columns));
-}
-
-function measuredAt(it) {
-  const at = it.fidelity?.measured_at;
-  return typeof at === "number" ? new Date(1000 * at).toISOString() : null;
 }
 
 function body(shown) {

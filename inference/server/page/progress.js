@@ -1,10 +1,12 @@
 // The training under way: how far, its loss, how long still. Refuses to know versions, and forgets a run that ended.
 
-import { make } from "./dom.js";
+import { make, phrase } from "./dom.js";
 import { count, duration } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SEEN = 120;
+const NONE = "None runs. `twin train` starts one, `twin up` does it by its schedule.";
+const QUEUED = "One waits in the queue until `twin worker` or `twin up` takes it.";
 
 export class Progress {
   #place;
@@ -29,8 +31,8 @@ export class Progress {
   }
 
   #drawn(training) {
-    if (!training) return [make("p", { class: "soft" }, "None runs. `twin train` starts one, `twin up` does it by its schedule.")];
-    if (training.state === "queued") return [make("p", {}, "One waits in the queue until `twin worker` or `twin up` takes it.")];
+    if (!training) return [make("p", { class: "soft" }, ...phrase(NONE))];
+    if (training.state === "queued") return [make("p", {}, ...phrase(QUEUED))];
     if (typeof training.step !== "number" || !training.steps) return [make("p", {}, "One is starting …")];
     const { step, steps, loss, seconds_left: left } = training;
     const words = `Step ${count(step)} of ${count(steps)}`;

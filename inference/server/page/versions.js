@@ -1,7 +1,7 @@
 // The versions: which serves, which one this conversation tries, promoting and rolling back. Refuses to know what they say.
 
 import { confirm } from "./confirm.js";
-import { make, the } from "./dom.js";
+import { make, phrase, tell, the } from "./dom.js";
 import { moment } from "./words.js";
 
 /** Names in the API: whichever version serves, and the bare base model. */
@@ -17,11 +17,12 @@ export class Versions {
   #said = make("p", { role: "status" });
   #drawn = "";
 
-  /** @param {{api: object, onTrial: (words: string) => void, onChanged: () => Promise<void>}} parts */
-  constructor({ api, onTrial, onChanged }) {
-    this.api = api;
-    this.onTrial = onTrial;
-    this.onChanged = onChanged;
+  /**
+   * @param {{api: object, onTrial: (words: string) => void, onSaid: (words: string) => void,
+   *   onChanged: () => Promise<void>}} parts
+   */
+  constructor(parts) {
+    Object.assign(this, parts);
     this.#select.addEventListener("change", () => this.try(this.#select.value));
     the("trial-end").addEventListener("click", () => this.try(SERVING));
     the("trial-promote").addEventListener("click", () => this.#promote(this.model));
@@ -49,6 +50,11 @@ export class Versions {
     this.onTrial(model === SERVING ? "From here on the version that serves answers." : `From here on ${named(model)} answers.`);
   }
 
+  /** Who answers in this conversation, in words. */
+  get who() {
+    return named(this.model === SERVING ? (this.#state.serving ?? BASE) : this.model);
+  }
+
   /** A new conversation is answered by what serves. */
   reset() {
     this.model = SERVING;
@@ -60,12 +66,11 @@ export class Versions {
     const { versions, serving } = this.#state;
     const others = versions.filter((it) => !it.damaged);
     this.#select.replaceChildren(
-      make("option", { value: SERVING }, serving ? `${serving} (serves)` : "whatever serves"),
+      make("option", { value: SERVING }, serving ? `${serving} (serves)` : named(BASE)),
       ...others.filter((it) => !it.serves).map((it) => make("option", { value: it.version }, it.version)),
-      make("option", { value: BASE }, "bare base model"),
+      ...(serving || this.model === BASE ? [make("option", { value: BASE }, named(BASE))] : []),
     );
     this.#select.value = this.model;
-    this.#select.disabled = false;
   }
 
   #trial() {
@@ -79,14 +84,14 @@ export class Versions {
     const { versions } = this.#state;
     const place = the("versions");
     if (!versions.length) {
-      place.replaceChildren(make("p", { class: "soft" }, "There is none yet: `twin train` makes the first."));
+      place.replaceChildren(make("p", { class: "soft" }, ...phrase("There is none yet: `twin train` makes the first.")));
       return;
     }
     const back = versions.filter((it) => it.promoted_at).length > 1;
     place.replaceChildren(
       this.#said,
       make("ul", { class: "versions" }, ...versions.map((it) => this.#row(it))),
-      back ? make("button", { class: "plain", type: "button", click: () => this.#rollback() }, "Roll back to the one before") : null,
+      ...(back ? [make("button", { class: "plain", type: "button", click: () => this.#rollback() }, "Roll back to the one before")] : []),
     );
   }
 
@@ -131,10 +136,10 @@ export class Versions {
   }
 
   #tell(words, isWrong) {
-    this.#said.textContent = words;
+    tell(this.#said, words);
     this.#said.className = isWrong ? "said wrong" : "said";
     if (!this.#said.isConnected) the("versions").prepend(this.#said);
-    if (isWrong || the("panel").hidden) this.onTrial(words);
+    if (the("panel").hidden) this.onSaid(words);
   }
 }
 

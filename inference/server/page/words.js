@@ -1,8 +1,19 @@
 // Numbers and names as a person reads them. Refuses to know where they stand.
 
+/** What the guard keeps back, by kind; see inference/guard.py. */
+const KINDS = {
+  empty: "an empty answer",
+  role: "words that are not the twin's to say",
+  loop: "a phrase over and over",
+  secret: "secret",
+  vault: "secret of yours",
+  others: "somebody else's words",
+  failed: "what could not be checked",
+};
+
 /** "something was kept back: secret"; each kind once. */
 export function kept(caught) {
-  const kinds = [...new Set(caught)].map((kind) => kind.replaceAll("_", " "));
+  const kinds = [...new Set(caught)].map((kind) => KINDS[kind] ?? kind.replaceAll("_", " "));
   return `something was kept back: ${kinds.join(", ")}`;
 }
 
@@ -19,6 +30,11 @@ export function moment(iso) {
   const at = new Date(iso ?? NaN);
   if (Number.isNaN(at.getTime())) return "";
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(at);
+}
+
+/** A day in the reader's own way.  @param {number} seconds  since 1970 */
+export function day(seconds) {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }).format(new Date(1000 * seconds));
 }
 
 export function count(number) {
