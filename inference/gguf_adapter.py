@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, deserialize
 
 from twin.errors import AdapterError
 
@@ -64,7 +64,7 @@ def write_gguf(adapter: Path, base: Path, out: Path) -> int:
 
     config = json.loads((base / "config.json").read_text())
     lora = json.loads((adapter / "adapter_config.json").read_text())
-    architecture = _architecture(config)
+    architecture = architecture_of(config)
     _refuse_kinds(lora)
     names = gguf.get_tensor_name_map(architecture, int(config["num_hidden_layers"]))
     writer = gguf.GGUFWriter(out, gguf.MODEL_ARCH_NAMES[architecture])
@@ -87,14 +87,19 @@ def write_gguf(adapter: Path, base: Path, out: Path) -> int:
     return count
 
 
-def _architecture(config: dict[str, Any]) -> Any:
+def architecture_of(config: dict[str, Any]) -> Any:
+    """The `gguf.MODEL_ARCH` of a model's configuration.
+
+    Raises:
+        AdapterError: adapters of its family cannot be told to llama.cpp.
+    """
     import gguf
 
     family = config["model_type"]
     if family not in _ARCHITECTURES:
         raise AdapterError(
             f"Adapters of the family {family!r} cannot be written as GGUF",
-            "use one of " + ", ".join(sorted(_ARCHITECTURES)),
+            'set engine.kind to "local"; for llama.cpp use one of ' + ", ".join(sorted(_ARCHITECTURES)),
         )
     return gguf.MODEL_ARCH[_ARCHITECTURES[family]]
 
@@ -108,7 +113,7 @@ def _refuse_kinds(lora: dict[str, Any]) -> None:
         if lora.get(key):
             raise AdapterError(
                 f"llama.cpp cannot load adapters with {kind}",
-                "train a plain LoRA for it, or write a model with `twin adapters merge`",
+                'set engine.kind to "local", train a plain LoRA, or write a model with `twin adapters merge`',
             )
 
 
@@ -120,12 +125,27 @@ def _alpha(lora: dict[str, Any]) -> float:
 
 def _matrices(file: Path) -> Iterator[tuple[str, str, Matrix]]:
     """(layer's name in transformers, "A" or "B", the matrix) in the order of the names."""
-    with safe_open(file, framework="pt") as tensors:
-        for key in sorted(tensors.keys()):
-            found = _NAME.fullmatch(key)
-            if found is None:
-                raise AdapterError(f"The adapter holds {key}, which is no LoRA matrix", "train a plain LoRA for it")
-            yield found["layer"], found["side"], tensors.get_tensor(key).float().numpy()
+    try:
+        tensors = dict(deserialize(file.read_bytes()))  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise AdapterError(f"The adapter's {file.name} is damaged", "retrain, or promote another version") from error
+    for key in sorted(tensors):
+        found = _NAME.fullmatch(key)
+        if found is None:
+            raise AdapterError(f"The adapter holds {key}, which is no LoRA matrix", "train a plain LoRA for it")
+        yield found["layer"], found["side"], _numbers(tensors[key])
+
+
+def _numbers(tensor: Mapping[str, Any]) -> Matrix:
+    """As fp32, without torch: numpy knows no bf16, which is the upper half of an fp32."""
+    kinds = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+    kind = tensor["dtype"]
+    if kind not in kinds:
+        raise AdapterError(f"The adapter holds numbers of the type {kind}", "train a plain LoRA for it")
+    found = np.frombuffer(tensor["data"], dtype=kinds[kind]).reshape(tensor["shape"])
+    if kind == "BF16":
+        return (found.astype(np.uint32) << 16).view(np.float32)
+    return found.astype(np.float32)
 
 
 def _reordering(layer: str, config: dict[str, Any]) -> Callable[[Matrix], Matrix]:
