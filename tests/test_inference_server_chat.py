@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -289,6 +290,31 @@ def test_a_client_that_gives_up_waiting_ends_the_work(server: Running, twin: Scr
         impatient.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
         until(lambda: twin.at_once == 2)
     until(lambda: twin.cancelled == 2 and twin.at_once == 0)
+
+
+def test_a_stream_is_kept_open_while_nothing_happens(
+    server: Running, twin: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.server.streaming.IDLE_SECONDS", 0.05)
+    twin.hold.clear()
+    with (
+        server.http() as client,
+        client.stream("POST", "/v1/chat/completions", json={"messages": HELLO, "stream": True}) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = answer.iter_lines()
+        assert next(line for line in lines if line.startswith(":")) == ": ping"
+        twin.hold.set()
+        assert [line for line in lines if line.startswith("data: ")][-1] == "data: [DONE]"
+
+
+def test_the_asynchronous_client_is_answered_too(server: Running, twin: Scripted) -> None:
+    async def talk() -> list[str]:
+        async with openai.AsyncOpenAI(base_url=f"{server.address}/v1", api_key="none", timeout=PATIENCE) as client:
+            answers = (client.chat.completions.create(model="twin", messages=HELLO) for _ in range(8))
+            return [str(answer.choices[0].message.content) for answer in await asyncio.gather(*answers)]
+
+    assert asyncio.run(talk()) == ["hey\nwhat's up"] * 8 and len(twin.asked) == 8
 
 
 def test_eight_clients_are_answered_at_the_same_time(server: Running, twin: Scripted) -> None:

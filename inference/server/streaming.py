@@ -48,13 +48,14 @@ async def whole(request: Request, replies: Replies, answer: Answer) -> Response:
 
 def stream(request: Request, replies: Replies, answer: Answer, *, with_usage: bool) -> Response:
     """A chunk for each bubble, as soon as it may be said; one for each end; "[DONE]"."""
-    return EventSourceResponse(
-        _events(request, replies, answer, with_usage), headers={"x-accel-buffering": "no", "cache-control": "no-store"}
-    )
+    leaving = asyncio.create_task(_leave_with_client(request, replies))  # even if nobody comes to read the first event
+    events = _events(replies, answer, with_usage, leaving)
+    return EventSourceResponse(events, headers={"x-accel-buffering": "no", "cache-control": "no-store"})
 
 
-async def _events(request: Request, replies: Replies, answer: Answer, with_usage: bool) -> AsyncIterator[bytes]:
-    leaving = asyncio.create_task(_leave_with_client(request, replies))
+async def _events(
+    replies: Replies, answer: Answer, with_usage: bool, leaving: asyncio.Task[None]
+) -> AsyncIterator[bytes]:
     said: Counter[int] = Counter()
     ended: dict[int, TwinReply] = {}
     try:
