@@ -217,11 +217,7 @@ def _values(head: str, bubble: str) -> list[str]:
 def _is_in_vault(asked: _Asked, vault: Vault) -> bool:
     """Whether a known secret stands in the bubble, or ends in it."""
     head = "\n".join([*asked.own_before, ""])[-_LONGEST:]
-    found = vault.values_in(head + asked.bubble)
-    if not found:
-        return False
-    ends_here = found.keys() - vault.values_in(head).keys() | vault.values_in(asked.bubble).keys()
-    return not all(map(asked.is_told, ends_here))
+    return not all(map(asked.is_told, vault.values_in(asked.bubble, before=head)))
 
 
 def _is_overheard(asked: _Asked, overheard: Overheard) -> bool:
@@ -237,9 +233,10 @@ def _is_overheard(asked: _Asked, overheard: Overheard) -> bool:
 
 
 def _own_turns(conversation: Conversation) -> list[list[str]]:
-    """The twin's earlier turns; one that the reply goes on with is none of them."""
-    turns = conversation.turns[:-1] if conversation.turns[-1:] and conversation.turns[-1].speaker == "owner" else None
-    return [_texts([turn]) for turn in (conversation.turns if turns is None else turns) if turn.speaker == "owner"]
+    """The twin's latest turns; one that the reply goes on with is none of them."""
+    latest = conversation.turns[-_BEFORE:]
+    done = latest[:-1] if latest and latest[-1].speaker == "owner" else latest
+    return [_texts([turn]) for turn in done if turn.speaker == "owner"]
 
 
 def _texts(turns: Iterator[Turn] | Sequence[Turn]) -> list[str]:

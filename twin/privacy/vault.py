@@ -135,24 +135,30 @@ class Vault:
         """The labels of the secrets in a text; join the bubbles of a reply, for a secret may be spread over them.
 
         Secrets of 8 and more letters and digits are found anywhere, shorter ones between word boundaries only. Takes
-        about a microsecond for each character and each length in the vault.
+        two to three microseconds for each character and each length in the vault.
         """
         return frozenset(self.values_in(text).values())
 
-    def values_in(self, text: str) -> dict[str, str]:
-        """By secret that stands in a text, as it is written there but for case, spaces and signs: its label."""
+    def values_in(self, text: str, before: str = "") -> dict[str, str]:
+        """By secret that stands in a text, as it is written there but for case, spaces and signs: its label.
+
+        Args:
+            before: what stands in front of it, where a secret may begin that ends in the text.
+        """
         if not self.entries:
             return {}
-        plain, boundaries = _squeeze(text)
-        bare = _without_spaces(text)
-        tried = {plain[start : start + length] for length in self.anywhere for start in range(len(plain) - length + 1)}
+        plain, boundaries = _squeeze(before + text)
+        head = len(_squeeze(before)[0])
+        bare, bare_head = _without_spaces(before + text), len(_without_spaces(before))
+        tried = {part for length in self.anywhere for part in _windows(plain, length, head)}
+        tried |= {part for length in self.marked for part in _windows(bare, length, bare_head)}
         tried |= {
-            plain[start : start + length]
+            plain[end - length : end]
+            for end in boundaries
+            if end > head
             for length in self.whole
-            for start in boundaries
-            if start + length in boundaries
+            if end - length in boundaries
         }
-        tried |= {bare[start : start + length] for length in self.marked for start in range(len(bare) - length + 1)}
         labels = ((value, self.entries.get(self._digest(value))) for value in tried)
         return {value: label for value, label in labels if label is not None}
 
@@ -207,6 +213,11 @@ def stands_in(value: str, text: str) -> bool:
     if len(plain) >= _SHORTEST:
         return plain in _squeeze(text)[0]
     return _without_spaces(value) in _without_spaces(text)
+
+
+def _windows(text: str, length: int, head: int) -> Iterator[str]:
+    """Every part of that length that ends beyond the head."""
+    return (text[start : start + length] for start in range(max(0, head - length + 1), len(text) - length + 1))
 
 
 def _squeeze(text: str) -> tuple[str, frozenset[int]]:
