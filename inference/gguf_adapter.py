@@ -128,7 +128,9 @@ def _matrices(file: Path) -> Iterator[tuple[str, str, Matrix]]:
     try:
         tensors = dict(deserialize(file.read_bytes()))  # type: ignore[no-untyped-call]
     except SafetensorError as error:
-        raise AdapterError(f"The adapter's {file.name} is damaged", "retrain, or promote another version") from error
+        raise AdapterError(
+            f"The {file.name} of the adapter {file.parent.name} is damaged", "retrain, or promote another version"
+        ) from error
     for key in sorted(tensors):
         found = _NAME.fullmatch(key)
         if found is None:

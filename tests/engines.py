@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from inference.engine import Engine
+from inference.llamacpp import LlamaCppEngine
 from inference.local import LocalEngine
 from inference.remote import RemoteEngine
 from inference.tokenizer import BaseTokenizer
 from tests.stand_in_vllm import KEY, stand_in_vllm
+from tests.tiny_gguf import write_gguf_base
 from twin.manifest import BaseIdentity, Manifest
 from twin.prompt import PromptSpec
 from twin.registry import Registry
@@ -66,7 +69,18 @@ def remote(settings: Settings, _: Places) -> Iterator[Engine]:
         assert server.wrong == []
 
 
-ENGINES: dict[str, Callable[[Settings, Places], object]] = {"local": local, "remote": remote}
+@contextmanager
+def llamacpp(settings: Settings, places: Places) -> Iterator[Engine]:
+    """llama.cpp on a GGUF of the same weights."""
+    places.scratch.mkdir()
+    gguf = write_gguf_base(places.base, places.scratch / "base.gguf")
+    how = EngineSettings(kind="llamacpp", gguf=str(gguf), threads=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TWIN_CACHE", str(places.scratch / "cache"))
+        yield LlamaCppEngine.open(settings.model_copy(update={"engine": how}))
+
+
+ENGINES: dict[str, Callable[[Settings, Places], object]] = {"local": local, "llamacpp": llamacpp, "remote": remote}
 
 
 def publish(registry: Registry, identity: BaseIdentity, base: Path, seed: int) -> str:
