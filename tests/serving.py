@@ -14,7 +14,7 @@ import httpx2
 from openai import OpenAI
 
 from inference.generator import ANYHOW, BASE, TwinReply, Wish
-from inference.server.running import address_of, listen, run_server
+from inference.server.running import Patience, address_of, listen, run_server
 from twin.messages import Conversation
 from twin.prompt import PromptSpec
 from twin.sections import Reply
@@ -145,22 +145,30 @@ def serve_with(settings: Settings, **changes: Any) -> Settings:
 
 @contextmanager
 def running(
-    settings: Settings, build: Callable[[], Any], key: str | None = None, *, wait: bool = True
+    settings: Settings,
+    build: Callable[[], Any],
+    key: str | None = None,
+    *,
+    wait: bool = True,
+    finish: float = 5.0,
+    close: float = PATIENCE,
 ) -> Iterator[Running]:
     """A server while it lasts.
 
     Args:
         build: makes its generator.
         wait: until the model is loaded.
+        finish, close: see Patience.
     """
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     ended: list[bool | BaseException] = []
+    patience = Patience(finish, int(finish + PATIENCE), close)
 
     def run() -> None:
         asyncio.set_event_loop(loop)
         try:
-            ended.append(loop.run_until_complete(run_server(settings, listening, key, build, stop)))
+            ended.append(loop.run_until_complete(run_server(settings, listening, key, build, stop, patience)))
         except BaseException as error:  # noqa: BLE001 - told to the test
             ended.append(error)
         loop.run_until_complete(loop.shutdown_default_executor())
@@ -169,7 +177,7 @@ def running(
     def finish() -> bool:
         if thread.is_alive():
             loop.call_soon_threadsafe(stop.set)
-        thread.join(PATIENCE)
+        thread.join(3 * PATIENCE)
         assert not thread.is_alive(), "the server did not end"
         if isinstance(ended[0], BaseException):
             raise ended[0]

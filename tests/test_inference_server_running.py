@@ -64,7 +64,7 @@ def test_what_nobody_foresaw_while_loading_is_one_sentence(home: Settings) -> No
 def test_a_server_that_stops_finishes_what_it_is_about_to_say(home: Settings) -> None:
     twin = Scripted()
     twin.hold.clear()
-    with running(serve_with(home), lambda: twin) as server:
+    with running(serve_with(home), lambda: twin, finish=PATIENCE) as server:
         stream = server.openai().chat.completions.create(model="twin", messages=HELLO, stream=True)
         next(stream)
         stopping = threading.Thread(target=server.stop)
@@ -76,11 +76,10 @@ def test_a_server_that_stops_finishes_what_it_is_about_to_say(home: Settings) ->
     assert twin.calls == ["close"]
 
 
-def test_a_server_that_stops_cancels_what_takes_too_long(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.server.running._FINISH_SECONDS", 0.2)
+def test_a_server_that_stops_cancels_what_takes_too_long(home: Settings) -> None:
     twin = Scripted()
     twin.hold.clear()
-    with running(serve_with(home), lambda: twin) as server:
+    with running(serve_with(home), lambda: twin, finish=0.2) as server:
         stream = server.openai().chat.completions.create(model="twin", messages=HELLO, stream=True)
         next(stream)
         assert server.stop()
@@ -89,10 +88,9 @@ def test_a_server_that_stops_cancels_what_takes_too_long(home: Settings, monkeyp
     assert twin.cancelled == 1 and twin.calls == ["close"]
 
 
-def test_a_server_may_be_stopped_while_its_model_is_loading(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.server.running._CLOSE_SECONDS", 0.1)
+def test_a_server_may_be_stopped_while_its_model_is_loading(home: Settings) -> None:
     may_load = threading.Event()
-    with running(serve_with(home), lambda: may_load.wait() and Scripted(), wait=False) as server:
+    with running(serve_with(home), lambda: may_load.wait() and Scripted(), wait=False, close=0.1) as server:
         assert server.stop() is False, "a thread is still loading"
     may_load.set()
 

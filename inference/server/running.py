@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import uvicorn
@@ -28,11 +29,22 @@ from twin.errors import ModelError, ServerError, TwinError
 from twin.settings import Settings
 
 T = TypeVar("T")
-_FINISH_SECONDS = 5.0
-"""How long replies under way may go on after the server was told to stop; then they are cancelled."""
-_DRAIN_SECONDS = 7
-_CLOSE_SECONDS = 2.0
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the end may take, in seconds.
+
+    Attributes:
+        finish: replies under way may go on for so long after the server was told to stop; then they are cancelled.
+        drain: after so long connections are closed whatever is still on them.
+        close: and so long the model may take to be freed.
+    """
+
+    finish: float = 5.0
+    drain: int = 7
+    close: float = 2.0
 
 
 def listen(host: str, port: int, key: str | None) -> socket.socket:
@@ -82,6 +94,7 @@ async def run_server(
     key: str | None,
     build: Callable[[], Generator],
     stop: asyncio.Event,
+    patience: Patience | None = None,
 ) -> bool:
     """Answer until `stop` is set. The server listens while the model is still being loaded.
 
@@ -94,10 +107,11 @@ async def run_server(
     Raises:
         TwinError: the generator cannot be built, or the server fails.
     """
+    patience = patience or Patience()
     desk = Desk(settings.serve.max_waiting, Metrics())
     door = Door(key, names_of([settings.serve.host, str(listening.getsockname()[0])]))
     app = create_app(desk, Records(settings, time.time), settings, door)
-    server = _server(app)
+    server = _server(app, patience)
     serving = asyncio.create_task(server.serve([listening]))
     loading = _in_thread(build)
     stopping = asyncio.create_task(stop.wait())
@@ -112,8 +126,8 @@ async def run_server(
             raise ServerError("The server ended by itself", "its log tells more; start it again")
     finally:
         stopping.cancel()
-        await _wind_down(server, serving, desk)
-    return await _close(loading)
+        await _wind_down(server, serving, desk, patience)
+    return await _close(loading, patience)
 
 
 class _Server(uvicorn.Server):
@@ -125,7 +139,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: object) -> _Server:
+def _server(app: object, patience: Patience) -> _Server:
     """Access is not logged, for addresses hold versions; nor is anything that comes with a traceback."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.asgi").setLevel(logging.WARNING)
@@ -139,15 +153,15 @@ def _server(app: object) -> _Server:
             lifespan="off",
             ws="none",
             http="h11",
-            timeout_graceful_shutdown=_DRAIN_SECONDS,
+            timeout_graceful_shutdown=patience.drain,
         )
     )
 
 
-async def _wind_down(server: _Server, serving: asyncio.Task[None], desk: Desk) -> None:
+async def _wind_down(server: _Server, serving: asyncio.Task[None], desk: Desk, patience: Patience) -> None:
     """Take nothing in any more; give replies under way a moment, then end them."""
     server.should_exit = True
-    cancelling = asyncio.get_running_loop().call_later(_FINISH_SECONDS, desk.stop)
+    cancelling = asyncio.get_running_loop().call_later(patience.finish, desk.stop)
     await asyncio.gather(serving, return_exceptions=True)
     cancelling.cancel()
     desk.close()
@@ -166,15 +180,15 @@ def _loaded(loading: asyncio.Future[Generator]) -> Generator:
     return generator
 
 
-async def _close(loading: asyncio.Future[Generator]) -> bool:
+async def _close(loading: asyncio.Future[Generator], patience: Patience) -> bool:
     """Free the model, or see that this cannot be done now."""
-    await asyncio.wait({loading}, timeout=_CLOSE_SECONDS)
+    await asyncio.wait({loading}, timeout=patience.close)
     if not loading.done():
         return False
     if loading.exception() is not None:
         return True
     closing = _in_thread(loading.result().close)
-    await asyncio.wait({closing}, timeout=_CLOSE_SECONDS)
+    await asyncio.wait({closing}, timeout=patience.close)
     return closing.done()
 
 
