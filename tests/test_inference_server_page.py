@@ -36,13 +36,22 @@ MARKUP = "<img src=x onerror=\"document.title='gone'\"><b>bold</b> & <script>doc
 
 @dataclass
 class Serving(Scripted):
-    """A `Scripted` that serves what is promoted, and may break off after its first bubble."""
+    """A `Scripted` that serves what is promoted, unless it refuses it.
+
+    Attributes:
+        breaks: it breaks off after its first bubble.
+    """
 
     settings: Settings | None = None
     breaks: bool = False
 
+    def refuse(self, why: str) -> None:
+        self.refused, self.adapter = why, None
+
     def refresh(self) -> None:
         assert self.settings is not None
+        if self.refused is not None:
+            return
         with Store.of(self.settings) as store:
             self.adapter = Registry(self.settings.adapters, store.db).current()
 
@@ -250,20 +259,57 @@ def test_a_reply_that_breaks_off_gives_its_place_to_the_next(twin: Serving, desk
     expect(desk.theirs).to_have_text(["hey", "what's up"])
 
 
-def test_a_server_that_is_gone_is_told_and_found_again(home: Settings, twin: Serving, browser: Browser) -> None:
-    with running(serve_with(home), twin.loaded) as server, looking(browser, server) as desk:
-        expect(desk.status).to_have_text("Answers as the bare base model")
-        server.stop()
-        desk.say("hello")
-        expect(desk.page.get_by_role("alert")).to_contain_text(
-            "The server does not answer. Is twin serve still running?"
-        )
-        expect(desk.status).to_have_text("The server does not answer")
-        port = int(server.address.rpartition(":")[2])
-        with running(serve_with(home, port=port), twin.loaded):
-            expect(desk.status).to_have_text("Answers as the bare base model")
-            desk.button("Try again").click()
-            expect(desk.theirs).to_have_text(["hey", "what's up"])
+def test_a_server_that_is_gone_is_told_and_found_again(desk: Desk) -> None:
+    expect(desk.status).to_have_text("Answers as the bare base model")
+    desk.page.context.set_offline(True)
+    desk.say("hello")
+    gone = "The server does not answer. Is twin serve still running?"
+    expect(desk.page.get_by_role("alert")).to_contain_text(gone)
+    expect(desk.status).to_have_text("The server does not answer")
+    desk.page.context.set_offline(False)
+    expect(desk.status).to_have_text("Answers as the bare base model")
+    desk.button("Try again").click()
+    expect(desk.theirs).to_have_text(["hey", "what's up"])
+
+
+def test_a_stream_without_an_end_is_no_reply(desk: Desk) -> None:
+    cut = 'data: {"choices": [{"delta": {"content": "hey"}}]}\n\ndata: {"choi'
+    desk.page.route(
+        "**/v1/chat/completions", lambda route: route.fulfill(body=cut, content_type="text/event-stream"), times=1
+    )
+    desk.say("hello")
+    expect(desk.page.get_by_role("alert")).to_contain_text("The connection broke off in the middle of the answer.")
+    expect(desk.theirs).to_have_text(["hey"])
+    desk.button("Try again").click()
+    expect(desk.theirs).to_have_text(["hey", "what's up"])
+
+
+def test_who_has_scrolled_up_stays_there_and_is_told_of_what_is_new(twin: Serving, desk: Desk) -> None:
+    twin.bubbles = [f"line {number}" for number in range(40)]
+    desk.say("hello")
+    expect(desk.theirs).to_have_count(40)
+    twin.hold.clear()
+    desk.say("more")
+    expect(desk.theirs).to_have_count(41)
+    expect(desk.theirs.last).to_be_in_viewport()
+    desk.page.locator("#scroll").evaluate("it => (it.scrollTop = 0)")
+    twin.hold.set()
+    expect(desk.theirs).to_have_count(80)
+    expect(desk.mine.first).to_be_in_viewport()
+    desk.button("New messages ↓").click()
+    expect(desk.theirs.last).to_be_in_viewport()
+    expect(desk.button("New messages ↓")).to_be_hidden()
+
+
+def test_a_long_conversation_is_told_from_its_end(twin: Serving, desk: Desk) -> None:
+    expect(desk.status).to_have_text("Answers as the bare base model")
+    long = "и" * 15_000
+    for said in (1, 2, 3):
+        desk.say(long)
+        expect(desk.theirs).to_have_count(2 * said)
+    told = [[turn.speaker for turn in conversation.turns] for conversation, _ in twin.asked]
+    assert told == [["other"], ["other", "owner", "other"], ["owner", "other", "owner", "other"]]
+    assert twin.asked[-1][0].turns[-1].bubbles[0].text == long
 
 
 def test_what_is_said_while_the_model_loads_is_answered_once_it_is_there(
@@ -305,6 +351,35 @@ def test_the_key_is_asked_for_once_and_kept_for_this_tab(home: Settings, twin: S
         expect(dialog).to_be_hidden()
         assert desk.page.evaluate("() => [Object.values(sessionStorage), localStorage.length]") == [[KEY], 0]
         assert not any(KEY in url for url in desk.asked)
+
+
+def test_without_the_key_nothing_is_asked_again_and_again(home: Settings, twin: Serving, browser: Browser) -> None:
+    with running(serve_with(home), twin.loaded, KEY) as server, looking(browser, server) as desk:
+        dialog = desk.page.get_by_role("dialog", name="This twin asks for its key")
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(desk.status).to_have_text("The server wants its key")
+        expect(dialog).to_be_hidden()
+        desk.say("hello")
+        dialog.get_by_label("Key").fill(KEY)
+        dialog.get_by_role("button", name="Continue").click()
+        expect(desk.theirs).to_have_count(2)
+        expect(desk.status).to_have_text("Answers as the bare base model")
+
+
+def test_a_promoted_version_that_cannot_serve_is_told_with_the_reason(
+    versions: Registry, twin: Serving, desk: Desk
+) -> None:
+    expect(desk.status).to_have_text(f"Answers as {OLD}")
+    why = "It belongs to another base model: promote another one."
+    twin.refuse(why)
+    desk.open_panel()
+    expect(desk.page.locator("#notice")).to_have_text(why)
+    expect(desk.status).to_have_text(f"Cannot answer as {OLD}")
+    desk.say("hello")
+    expect(desk.page.get_by_role("alert")).to_contain_text("It belongs to another base model")
+    desk.choose().select_option(NEW)
+    desk.button("Try again").click()
+    expect(desk.page.locator(".label .version")).to_have_text([NEW])
 
 
 def test_without_any_version_the_page_says_to_train_first(desk: Desk) -> None:
@@ -389,8 +464,7 @@ def test_a_training_is_followed_only_while_somebody_can_see_it(store: Store, bro
         assert job is not None
         for step, loss in ((10, 2.5), (20, 2.25), (30, 2.125)):
             queue.report(job.id, {"step": step, "steps": 1200, "loss": loss, "seconds_left": 5400})
-            desk.page.clock.run_for(4000)
-            expect(desk.panel.locator(".facts")).to_contain_text(f"{step} of 1,200")
+            until(lambda words=f"{step} of 1,200": desk.page.clock.run_for(4000) or words in desk.panel.inner_text())
             expect(desk.panel.locator(".facts")).to_contain_text(f"{loss:.3f} nats a token")
         expect(desk.panel.locator(".facts")).to_contain_text("about 1 h 30 min")
         expect(desk.panel.get_by_role("img")).to_have_attribute("aria-label", re.compile("from 2.500 to 2.125"))
@@ -422,12 +496,13 @@ def test_on_a_phone_the_panel_covers_the_chat_and_nothing_sticks_out(
         assert desk.page.evaluate("() => document.querySelector('.chat').inert") is False
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground_in_light_and_dark(scheme: str, browser: Browser, server: Running) -> None:
-    with looking(browser, server, color_scheme=scheme) as desk:
-        desk.say("hello")
-        expect(desk.theirs).to_have_count(2)
-        light = "(it, part) => getComputedStyle(it)[part].match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)"
-        for bubble in (desk.mine.first, desk.theirs.first):
-            ink, ground = (bubble.evaluate(light, part) for part in ("color", "backgroundColor"))
+def test_text_stands_out_from_its_ground_in_light_and_dark(desk: Desk) -> None:
+    desk.say("hello")
+    expect(desk.theirs).to_have_count(2)
+    light = "(it, part) => getComputedStyle(it)[part].match(/\\d+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)"
+    for scheme in ("light", "dark"):
+        desk.page.emulate_media(color_scheme=scheme)
+        for shown in (desk.mine.first, desk.theirs.first, desk.draft, desk.page.locator(".top")):
+            ink = shown.evaluate(light, "color")
+            ground = shown.evaluate(light, "backgroundColor")
             assert (ink < ground) is (scheme == "light") and abs(ink - ground) > 300

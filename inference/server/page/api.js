@@ -3,6 +3,7 @@
 import { events } from "./sse.js";
 
 const GONE = "The server does not answer. Is `twin serve` still running? Then try again.";
+const LOCKED = "The server wants its key. Try again and enter it.";
 const CUT = "The connection broke off in the middle of the answer. Try again.";
 /** For what is answered at once, or by nobody. */
 const QUICK = () => ({ signal: AbortSignal.timeout(20_000) });
@@ -16,14 +17,14 @@ export class Trouble extends Error {
 }
 
 export class Api {
-  /** @param {{get: () => string|null, ask: (wasWrong: boolean) => Promise<string|null>}} keys */
+  /** @param {{get: () => string|null, ask: (wasWrong: boolean, isPressing: boolean) => Promise<string|null>}} keys */
   constructor(keys) {
     this.keys = keys;
   }
 
   /** Whether the model is loaded; a Trouble when there is no server. */
   async isReady() {
-    const answer = await this.#fetch("readyz", QUICK());
+    const answer = await this.#fetch("readyz", QUICK(), null);
     if (answer.status === 503) return false;
     await refuse(answer);
     return true;
@@ -86,19 +87,20 @@ export class Api {
 
   /** A request with the key, asked for when the server wants one; its answer is a good one. */
   async #send(path, options) {
-    let answer = await this.#fetch(path, options);
-    let wasWrong = Boolean(this.keys.get());
-    while (answer.status === 401) {
-      if ((await this.keys.ask(wasWrong)) === null) throw new Trouble("The server wants its key. Try again and enter it.", 401);
-      answer = await this.#fetch(path, options);
-      wasWrong = true;
+    for (;;) {
+      const key = this.keys.get();
+      const answer = await this.#fetch(path, options, key);
+      if (answer.status !== 401) {
+        await refuse(answer);
+        return answer;
+      }
+      if (this.keys.get() !== key) continue; // another request asked for it meanwhile
+      const isPressing = options.method === "POST";
+      if ((await this.keys.ask(key !== null, isPressing)) === null) throw new Trouble(LOCKED, 401);
     }
-    await refuse(answer);
-    return answer;
   }
 
-  async #fetch(path, options) {
-    const key = this.keys.get();
+  async #fetch(path, options, key) {
     const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
     try {
       return await fetch(path, { ...options, headers, cache: "no-store", referrerPolicy: "no-referrer" });
@@ -114,5 +116,6 @@ async function refuse(answer) {
   if (answer.ok) return;
   const said = await answer.json().catch(() => null);
   const message = said?.error?.message ?? (typeof said?.detail === "string" ? said.detail : null);
+  if (answer.status === 413) throw new Trouble(`${message} Begin a new conversation.`, 413);
   throw new Trouble(message || `The server answered with an error (${answer.status}). Its log says why; then try again.`, answer.status);
 }

@@ -4,17 +4,15 @@ import { Api } from "./api.js";
 import { Asking } from "./asking.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { make, tell, the } from "./dom.js";
+import { tell, the } from "./dom.js";
 import { showFidelity } from "./fidelity.js";
+import { showNotice, showStatus } from "./header.js";
 import { Keys } from "./key.js";
 import { Log } from "./log.js";
 import { Panel } from "./panel.js";
 import { Progress } from "./progress.js";
 import { Readiness } from "./readiness.js";
 import { Versions } from "./versions.js";
-
-const UNTRAINED = "There is no trained version yet: the bare base model answers, which knows nothing of you. Train first: `twin train`.";
-const UNPROMOTED = "No version is promoted: the bare base model answers, which knows nothing of you. Promote one.";
 
 const api = new Api(new Keys());
 const conversation = new Conversation();
@@ -23,6 +21,7 @@ const progress = new Progress(the("training"));
 const versions = new Versions({ api, onTrial, onSaid: (words) => log.remark(words), onChanged: look });
 const readiness = new Readiness(api, onReadiness);
 let stage = "loading";
+let isMute = false;
 
 const asking = new Asking({
   api,
@@ -48,49 +47,35 @@ new Panel(look);
 async function look() {
   try {
     const state = await api.state();
+    isMute = !state.serving && Boolean(state.refused);
+    if (stage === "locked") readiness.watch();
     versions.show(state);
     showFidelity(the("fidelity"), state.versions);
     progress.show(state.training);
     showNotice(state);
-    showStatus();
+    showWho();
   } catch (error) {
     if (error.status === 0) readiness.watch();
+    if (error.status === 401) onReadiness("locked");
   }
 }
 
 /** Another version answers from here on: told where something stands before it. */
 function onTrial(words) {
   if (!conversation.isEmpty) log.remark(words);
-  showStatus();
+  showWho();
 }
 
 function onReadiness(now) {
   const isNew = now !== stage;
   stage = now;
-  showStatus();
+  showWho();
   if (isNew && now === "ready") look();
 }
 
-function showStatus() {
-  const words = {
-    loading: ["wait", "The model is loading …"],
-    gone: ["bad", "The server does not answer"],
-    ready: ["good", "Answers as", versions.who],
-  };
-  const [tone, text, who = ""] = words[stage];
-  const status = the("status");
-  status.dataset.tone = tone;
-  the("version").hidden = stage !== "ready"; // it shows who answers, and the words tell it to readers of screens
-  if (status.textContent === `${text} ${who}`.trim()) return;
-  status.replaceChildren(text, ...(who ? [make("span", { class: "unseen" }, ` ${who}`)] : []));
-}
-
-function showNotice(state) {
-  const notice = the("notice");
-  const isBare = stage === "ready" && !state.serving;
-  const words = state.refused ?? (isBare ? (state.versions.length ? UNPROMOTED : UNTRAINED) : "");
-  notice.hidden = !words;
-  tell(notice, words);
+/** What is promoted cannot serve, and nothing else stands in for it; another version can still be tried. */
+function showWho() {
+  showStatus(stage === "ready" && isMute && versions.isServing ? "mute" : stage, versions.who);
 }
 
 function showStage(now) {

@@ -1,5 +1,8 @@
 // What was said so far, in memory alone. Refuses to know how it is shown or asked for.
 
+/** So many characters, newest first, are told to the server: more than a model reads, less than a request may hold. */
+const MOST = 40_000;
+
 export class Conversation {
   /** @type {{role: "user"|"assistant", text: string, at: string, reply: number|null}[]} */
   #bubbles = [];
@@ -40,10 +43,13 @@ export class Conversation {
 
   /**
    * As the API wants it, a message for each bubble: the server makes turns of them, and reads from the times who paused
-   * for how long. `bubbles` beside `content` keeps the line breaks within one.
+   * for how long. `bubbles` instead of `content` keeps the line breaks within one.
    */
   messages() {
-    return this.#bubbles.map(({ role, text, at }) => ({ role, content: text, bubbles: [text], at }));
+    let left = MOST;
+    const first = this.#bubbles.findLastIndex(({ text }) => (left -= text.length) < 0) + 1;
+    const told = this.#bubbles.slice(Math.min(first, this.#bubbles.length - 1));
+    return told.map(({ role, text, at }) => ({ role, bubbles: [text], at }));
   }
 }
 

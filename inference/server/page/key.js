@@ -8,6 +8,7 @@ const WRONG = "That key was not accepted. It stands in the file server-key in th
 
 export class Keys {
   #asking = null;
+  #isDeclined = false;
 
   constructor() {
     the("key-cancel").addEventListener("click", () => the("ask-key").close("no"));
@@ -17,10 +18,16 @@ export class Keys {
     return sessionStorage.getItem(NAME);
   }
 
-  /** Ask the reader, once for all that wait; null when they would rather not. */
-  ask(wasWrong) {
+  /**
+   * Ask the reader, once for all that wait; null when they would rather not. Then only what they do themselves, which is
+   * pressing, asks again.
+   */
+  async ask(wasWrong, isPressing) {
+    if (this.#isDeclined && !isPressing) return null;
     this.#asking ??= this.#show(wasWrong).finally(() => (this.#asking = null));
-    return this.#asking;
+    const key = await this.#asking;
+    this.#isDeclined = key === null;
+    return key;
   }
 
   #show(wasWrong) {

@@ -52,7 +52,16 @@ export class Versions {
 
   /** Who answers in this conversation, in words. */
   get who() {
-    return named(this.model === SERVING ? (this.#state.serving ?? BASE) : this.model);
+    return named(this.isServing ? (this.#state.serving ?? this.#promoted ?? BASE) : this.model);
+  }
+
+  /** Whether that is whatever serves. */
+  get isServing() {
+    return this.model === SERVING;
+  }
+
+  get #promoted() {
+    return this.#state.versions.find((it) => it.promoted)?.version;
   }
 
   /** A new conversation is answered by what serves. */
@@ -64,11 +73,14 @@ export class Versions {
 
   #fill() {
     const { versions, serving } = this.#state;
-    const others = versions.filter((it) => !it.damaged);
+    const promoted = this.#promoted;
+    const others = versions.filter((it) => !it.damaged && !it.serves);
+    const what = serving ? `${serving} (serves)` : promoted ? `${promoted} (promoted)` : named(BASE);
+    const hasBase = serving || promoted || this.model === BASE;
     this.#select.replaceChildren(
-      make("option", { value: SERVING }, serving ? `${serving} (serves)` : named(BASE)),
-      ...others.filter((it) => !it.serves).map((it) => make("option", { value: it.version }, it.version)),
-      ...(serving || this.model === BASE ? [make("option", { value: BASE }, named(BASE))] : []),
+      make("option", { value: SERVING }, what),
+      ...others.map((it) => make("option", { value: it.version }, it.version)),
+      ...(hasBase ? [make("option", { value: BASE }, named(BASE))] : []),
     );
     this.#select.value = this.model;
   }
