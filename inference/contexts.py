@@ -16,6 +16,11 @@ from twin.messages import Conversation, Peer, Speaker, Turn
 Said = tuple[Speaker, str, datetime | None]
 """Who said a bubble, what, and when, aware UTC."""
 
+_YEARS = range(1970, 9999)
+"""Of times; beyond these, one cannot be told in every zone."""
+_LONGEST_NAME = 200
+_IDS = 2**63
+
 ROLES: Mapping[str, Speaker] = {"assistant": "owner", "user": "other"}
 """Roles as the APIs of language models name them: the twin's owner is the "assistant"."""
 
@@ -29,7 +34,7 @@ def conversation_of(said: Iterable[Said], about: Mapping[str, Any]) -> Conversat
     Raises:
         ValueError: one of these is of the wrong kind.
     """
-    peer = Peer(*(text_of(about[key]) if about.get(key) is not None else None for key in ("peer", "relation")))
+    peer = Peer(_name(about.get("peer")), _name(about.get("relation")))
     return Conversation(_turns(said), peer, _id(about.get("chat_id")), moment_of(about.get("at")))
 
 
@@ -58,10 +63,9 @@ def moment_of(value: Any) -> datetime | None:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("a time has no zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("a time is out of range") from error
+    if moment.year not in _YEARS:
+        raise ValueError("a time is out of range")
+    return moment.astimezone(UTC)
 
 
 def _turns(said: Iterable[Said]) -> tuple[Turn, ...]:
@@ -72,7 +76,17 @@ def _turns(said: Iterable[Said]) -> tuple[Turn, ...]:
     )
 
 
+def _name(value: Any) -> str | None:
+    if value is None:
+        return None
+    if len(text_of(value)) > _LONGEST_NAME:
+        raise ValueError("a name is too long")
+    return str(value)
+
+
 def _id(value: Any) -> int:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise ValueError("a chat_id is a whole number")
-    return value or 0
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or not -_IDS <= value < _IDS:
+        raise ValueError("a chat_id is a whole number of 64 bits")
+    return value

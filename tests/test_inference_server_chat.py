@@ -40,6 +40,10 @@ IMPOSSIBLE: list[tuple[dict[str, object], str]] = [
     ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
      "messages[0].content[0]"),
     ({"twin": {"at": "noon"}}, "twin"),
+    ({"twin": {"at": "0001-01-01T00:00:00+23:59"}}, "twin"),
+    ({"twin": {"chat_id": 2**70}}, "twin"),
+    ({"twin": {"peer": "x" * 1000}}, "twin"),
+    ({"messages": [{"role": "user", "content": "x", "at": "9999-12-31T23:59:59-12:00"}]}, "messages[0].at"),
 ]  # fmt: skip
 """What is asked, and the part of the request that is told to be wrong."""
 

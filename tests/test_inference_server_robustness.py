@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from inference.server.completions import ChatRequest, understand
+from inference.server.problems import Refused
+from inference.tokenizer import BaseTokenizer
 from tests.serving import PATIENCE, Running, Scripted, running, serve_with
+from twin.prompt import PromptSpec, encode_prompt
+from twin.sections import Reply
 from twin.settings import Settings
+
+_ZONES = ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu"]
 
 _FIELDS = """model stream stream_options n seed stop max_tokens max_completion_tokens temperature top_p top_k min_p
 repetition_penalty tools response_format logprobs frequency_penalty logit_bias modalities user"""
@@ -55,6 +62,11 @@ def client(server: Running) -> Iterator[httpx2.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def tokenizer(tiny_base: Callable[[str], Path]) -> BaseTokenizer:
+    return BaseTokenizer(tiny_base("gemma3"))
+
+
 def check_answer(answer: httpx2.Response, sent: bytes) -> None:
     assert answer.status_code in (200, 400, 404, 405, 413), (answer.status_code, sent)
     if answer.status_code == 200:
@@ -87,6 +99,31 @@ def test_no_address_ever_makes_the_server_stumble(client: httpx2.Client, name: s
         except httpx2.InvalidURL:
             continue
         check_answer(answer, path.encode())
+
+
+_moments = st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat())
+_likely = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant"]), "content": st.text(min_size=1, max_size=2000)},
+    optional={"at": _moments, "bubbles": st.lists(st.text(min_size=1, max_size=30), max_size=5)},
+)
+_names = st.text(min_size=1, max_size=210)
+_likely_about = st.fixed_dictionaries(
+    {}, optional={"peer": _names, "relation": _names, "chat_id": st.integers(), "at": _moments}
+)
+
+
+@given(said=st.lists(_likely, min_size=1, max_size=6), about=_likely_about, zone=st.sampled_from(_ZONES))
+def test_whatever_is_let_in_can_be_put_into_a_prompt(
+    tokenizer: BaseTokenizer, said: list[dict[str, Any]], about: dict[str, Any], zone: str
+) -> None:
+    try:
+        asked = understand(ChatRequest.model_validate({"messages": said, "twin": about}), Reply())
+    except Refused as refused:
+        assert refused.status == 400
+        return
+    spec = PromptSpec(peer="name", relation=True, time_of_day=True, gaps=True, timezone=zone, context_tokens=1024)
+    ids = encode_prompt(spec.bound_to(tokenizer), tokenizer, asked.conversation, 100)
+    assert 0 < len(ids) <= 924
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"messages":', b'{"messages":[{"role":"user","content":"\\ud800"}],"n":'])
