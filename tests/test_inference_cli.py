@@ -40,6 +40,7 @@ def test_reply_names_the_adapter_that_answered(settled, run_twin, monkeypatch):
     trained = run_twin("train", "--json")
     assert trained.code == 0
     version = json.loads(trained.out)["version"]
+    assert (settled.home / "overheard").exists(), "what only others wrote is noted before it can be said"
     question = json.dumps({"messages": [{"role": "user", "content": "hey"}]})
     say(monkeypatch, question)
     assert json.loads(run_twin("reply").out)["adapter"] == version

@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from twin.messages import Message
+from inference.guard import Guard
+from twin.forget import forget
+from twin.messages import Conversation, Message
 from twin.overhearing import overhear
-from twin.privacy.overheard import Overheard, plain
+from twin.privacy.overheard import OVERHEARD_FILE, Overheard, plain
+from twin.settings import load_settings
 from twin.store import Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,3 +96,29 @@ def test_texts_too_short_for_a_window_are_not_even_read(store, home):
     said(store, 7, "ok", "see you tonight then", "我们打算在大家醒来之前把那条旧船漆成绿色吧")
     found = overhear(store.db, home.home)
     assert found.count == 1
+
+
+def test_forgetting_a_dialog_takes_its_words_out_and_leaves_those_of_others(store, home):
+    said(store, 7, PLAN)
+    said(store, 8, OTHER_PLAN)
+    later = START + timedelta(days=1)
+    assert not (home.home / OVERHEARD_FILE).exists()
+    forget(store, home, 9, later, later)
+    assert not (home.home / OVERHEARD_FILE).exists(), "where nothing was noted nothing need be noted anew"
+    assert knows(store, home.home, PLAN)
+    forget(store, home, 7, later, later)
+    kept = Overheard.open(home.home)
+    assert kept is not None and not kept.found_in(plain(PLAN)) and kept.found_in(plain(OTHER_PLAN))
+
+
+def test_an_encrypted_database_is_read_as_well_and_the_note_holds_no_word(home, monkeypatch):
+    (home.home / "database-key").touch(mode=0o600)
+    (home.home / "database-key").write_text("0123456789abcdef" * 4)
+    monkeypatch.setenv("TWIN_STORAGE__KEY", "file")
+    settings = load_settings()
+    with Store.of(settings) as store:
+        said(store, 7, PLAN)
+    assert b"SQLite format" not in settings.database.read_bytes()[:16]
+    assert Guard.open(settings).catches(Conversation(()), [], PLAN) == "others"
+    note = (home.home / OVERHEARD_FILE).read_bytes()
+    assert not any(word.encode() in note for word in PLAN.split() if len(word) > 4)

@@ -138,9 +138,12 @@ def _train(
     quiet: bool,
 ) -> Trained:
     from training.dataset import build
+    from twin.overhearing import overhear
 
     with progress() if not quiet and job_id is None else nullcontext(lambda _what, _share: None) as on_build:
         snapshot = build(store, settings, on_progress=on_build)
+        on_build("Noting what only others wrote", 1.0)
+        overhear(store.db, settings.home)  # no adapter serves that learned from more than the guard of replies knows
     if not snapshot.account.scrub:
         click.secho("Secrets are NOT taken out: privacy.scrub is false.", err=True, fg="red", bold=True)
     silent = nullcontext(((lambda _: None), (lambda _: None)))

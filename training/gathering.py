@@ -19,7 +19,6 @@ from training.reuse import Derived
 from training.scrubbing import CLEAN, Finding, Verdict, verdict
 from twin.dialogs import Dialog
 from twin.messages import Session
-from twin.overhearing import overhear
 from twin.privacy.blocklist import Blocklist
 from twin.privacy.vault import Vault
 from twin.settings import Settings
@@ -69,8 +68,7 @@ def gather(
     on_find: Find = lambda _where, _label, _value: None,
     workers: int | None = None,
 ) -> Gathered:
-    """Read everything, look for secrets, judge every message, and renew what the guard of replies knows: the vault with
-    the secrets that were found, and what only others wrote.
+    """Read everything, look for secrets, judge every message, and renew the vault with the secrets that were found.
 
     Args:
         dialogs: all there are.
@@ -81,7 +79,7 @@ def gather(
 
     Raises:
         DatasetError: a worker process died.
-        StoreError: the vault, or what others wrote, cannot be read or written.
+        StoreError: the vault cannot be read or written.
     """
     on_progress("Reading messages", 0.0)
     blocklist = Blocklist.of(settings.privacy.words, settings.privacy.people)
@@ -120,8 +118,6 @@ def gather(
                 gathered.found.update(told.found)
                 for label, entries in told.vault:
                     vault.put(label, entries)
-    on_progress("Noting what only others wrote", 0.68)
-    overhear(store.db, settings.home)
     return gathered
 
 

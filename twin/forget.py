@@ -6,8 +6,8 @@ What goes: the messages with their place in the search index, what the bot and t
 made sets and answers of teachers into which the dialog went (they carry no times, so all of them), everything in tables
 called derived_*, and training sets on disk that hold some of it (they can be built again). What stays: the dialog's
 name and tags, by which the wish is told and can be lifted; how far the live account was read, so that a later ingest
-does not begin anew; the vault and what others were overheard to say, which hold no text and keep it out of the replies
-of adapters that learned it: the next `twin dataset build` makes both anew from what is there then.
+does not begin anew; the vault, which holds no text and keeps secrets out of replies. What only others wrote, which the
+guard of replies knows by keyed bits, is read anew from the messages that are left.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from twin import search_index
 from twin.errors import AdapterError, StoreError
 from twin.forgotten import Forgettings
 from twin.manifest import Manifest
+from twin.overhearing import overhear
+from twin.privacy.overheard import OVERHEARD_FILE
 from twin.registry import Registry
 from twin.settings import Settings
 from twin.store import Store
@@ -107,6 +109,8 @@ def forget(store: Store, settings: Settings, chat_id: int, before: datetime, now
     _remove_snapshots(settings.datasets, held)
     _remove_checkpoints(settings.runs)
     compact(store)
+    if (settings.home / OVERHEARD_FILE).exists():
+        overhear(store.db, settings.home)
     stale = [m.version for m in _manifests(settings, store) if wishes.learned_by(m, wish)]
     return _told(store, settings, chat_id, before, rows, held, stale)
 
