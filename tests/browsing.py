@@ -1,15 +1,27 @@
-"""A real Chromium that looks at the twin's page, and an eye on all it asks for and complains about."""
+"""A real Chromium that looks at the twin's page, an eye on all it asks for and complains about, and a twin to show."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
+from inference.generator import ANYHOW, TwinReply, Wish
+from tests.serving import Running, Scripted
+from tests.test_twin_registry import manifest
+from twin.errors import ModelError
+from twin.evaluations import Evaluations
+from twin.messages import Conversation
+from twin.registry import Registry
+from twin.settings import Settings
+from twin.store import Store
+
 PATIENCE_MS = 60_000
+OLD, NEW = "20260101-000000-aaaa", "20260108-000000-bbbb"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _QUIET = (
     "--no-sandbox",
@@ -27,6 +39,13 @@ expect.set_options(timeout=PATIENCE_MS)
 def chromium() -> str | None:
     """Where one is installed."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+IN_CHROMIUM = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(chromium() is None, reason="there is no Chromium on this machine: apt install chromium"),
+]
+"""The marks of a file of tests that look at the page."""
 
 
 @contextmanager
@@ -120,3 +139,80 @@ class Desk:
     def open_panel(self) -> None:
         self.button("Versions, fidelity and training").click()
         expect(self.panel).to_be_visible()
+
+
+@contextmanager
+def looking(browser: Browser, server: Running, **how: object) -> Iterator[Desk]:
+    """The page in a browser that knows nothing yet; it may not complain, nor ask anything of anybody else."""
+    usual = {"locale": "en-GB", "viewport": {"width": 1180, "height": 800}}
+    context = browser.new_context(**(usual | how))  # type: ignore[arg-type]
+    desk = Desk(context.new_page(), server.address)
+    try:
+        yield desk.open()
+        assert desk.complaints == []
+        assert [url for url in desk.asked if not url.startswith(f"{server.address}/")] == []
+    finally:
+        context.close()
+
+
+@dataclass
+class Serving(Scripted):
+    """A `Scripted` that serves what is promoted, unless it refuses it.
+
+    Attributes:
+        breaks: it breaks off after its first bubble.
+    """
+
+    settings: Settings | None = None
+    breaks: bool = False
+
+    def refuse(self, why: str) -> None:
+        self.refused, self.adapter = why, None
+
+    def refresh(self) -> None:
+        assert self.settings is not None
+        if self.refused is not None:
+            return
+        with Store.of(self.settings) as store:
+            self.adapter = Registry(self.settings.adapters, store.db).current()
+
+    def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
+        self.refresh()
+        return super().reply(conversation, replace(wish, on_bubble=self._broken(wish)) if self.breaks else wish)
+
+    def loaded(self) -> Serving:
+        """Itself, as it is once it was built."""
+        self.refresh()
+        return self
+
+    def _broken(self, wish: Wish) -> Callable[[str], None]:
+        def on_bubble(text: str) -> None:
+            wish.on_bubble(text)
+            raise ModelError("The model broke off", "try again")
+
+        return on_bubble
+
+
+MEASURED: dict[str, object] = {
+    "separation": {
+        "fidelity": {"value": 1.02, "low": 0.9, "high": 1.1},
+        "auc": {"value": 0.583, "low": 0.55, "high": 0.61},
+        "void": None,
+    },
+    "context_fit": {"fit": None, "void": "there is no sentence encoder"},
+    "copying": {"excess": {"value": -0.04, "low": -0.06, "high": -0.02}, "loops": 0.0},
+}
+
+
+def published(home: Settings, store: Store) -> Registry:
+    """Two versions, of which the older one was measured and serves."""
+    registry = Registry(home.adapters, store.db)
+    for version, bits in ((OLD, 1.27), (NEW, 1.19)):
+        with registry.incoming() as folder:
+            (folder / "adapter_model.safetensors").write_bytes(version.encode())
+            (folder / "adapter_config.json").write_text("{}")
+            metrics = {"val_bits_per_character": bits, "val_base_bits_per_character": 1.367}
+            registry.publish(folder, replace(manifest(version), metrics=metrics))
+    registry.promote(OLD, "better", 1.0)
+    Evaluations(store.db).add(OLD, 1_790_000_000.0, "full", {"systems": [MEASURED | {"name": "twin"}]})
+    return registry

@@ -4,72 +4,23 @@ from __future__ import annotations
 
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from inference.generator import ANYHOW, TwinReply, Wish
 from inference.guard import KINDS
 from inference.server.app import PAGE
-from tests.browsing import Desk, browsing, chromium
-from tests.serving import KEY, Running, Scripted, running, serve_with, until
-from tests.test_twin_registry import manifest
+from tests.browsing import IN_CHROMIUM, OLD, Desk, Serving, browsing, looking, published
+from tests.serving import KEY, Running, running, serve_with, until
 from twin.errors import ModelError
-from twin.evaluations import Evaluations
-from twin.jobs import RETRAIN, JobQueue
-from twin.messages import Conversation, Turn
+from twin.messages import Turn
 from twin.registry import Registry
 from twin.settings import Settings
 from twin.store import Store
 
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(chromium() is None, reason="there is no Chromium on this machine: apt install chromium"),
-]
-OLD, NEW = "20260101-000000-aaaa", "20260108-000000-bbbb"
+pytestmark = IN_CHROMIUM
 MARKUP = "<img src=x onerror=\"document.title='gone'\"><b>bold</b> & <script>document.title='gone'</script>"
-
-
-@dataclass
-class Serving(Scripted):
-    """A `Scripted` that serves what is promoted, unless it refuses it.
-
-    Attributes:
-        breaks: it breaks off after its first bubble.
-    """
-
-    settings: Settings | None = None
-    breaks: bool = False
-
-    def refuse(self, why: str) -> None:
-        self.refused, self.adapter = why, None
-
-    def refresh(self) -> None:
-        assert self.settings is not None
-        if self.refused is not None:
-            return
-        with Store.of(self.settings) as store:
-            self.adapter = Registry(self.settings.adapters, store.db).current()
-
-    def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
-        self.refresh()
-        return super().reply(conversation, replace(wish, on_bubble=self._broken(wish)) if self.breaks else wish)
-
-    def loaded(self) -> Serving:
-        """Itself, as it is once it was built."""
-        self.refresh()
-        return self
-
-    def _broken(self, wish: Wish) -> Callable[[str], None]:
-        def on_bubble(text: str) -> None:
-            wish.on_bubble(text)
-            raise ModelError("The model broke off", "try again")
-
-        return on_bubble
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +40,6 @@ def server(home: Settings, twin: Serving) -> Iterator[Running]:
         yield server
 
 
-@contextmanager
-def looking(browser: Browser, server: Running, **how: object) -> Iterator[Desk]:
-    """The page in a browser that knows nothing yet; it may not complain, nor ask anything of anybody else."""
-    usual = {"locale": "en-GB", "viewport": {"width": 1180, "height": 800}}
-    context = browser.new_context(**(usual | how))  # type: ignore[arg-type]
-    desk = Desk(context.new_page(), server.address)
-    try:
-        yield desk.open()
-        assert desk.complaints == []
-        assert [url for url in desk.asked if not url.startswith(f"{server.address}/")] == []
-    finally:
-        context.close()
-
-
 @pytest.fixture
 def desk(browser: Browser, server: Running) -> Iterator[Desk]:
     with looking(browser, server) as opened:
@@ -110,29 +47,8 @@ def desk(browser: Browser, server: Running) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def versions(home: Settings, store: Store, twin: Serving) -> Registry:
-    """Two versions, of which the older one was measured and serves."""
-    registry = Registry(home.adapters, store.db)
-    for version, bits in ((OLD, 1.27), (NEW, 1.19)):
-        with registry.incoming() as folder:
-            (folder / "adapter_model.safetensors").write_bytes(version.encode())
-            (folder / "adapter_config.json").write_text("{}")
-            metrics = {"val_bits_per_character": bits, "val_base_bits_per_character": 1.367}
-            registry.publish(folder, replace(manifest(version), metrics=metrics))
-    registry.promote(OLD, "better", 1.0)
-    Evaluations(store.db).add(OLD, 1_790_000_000.0, "full", {"systems": [MEASURED | {"name": "twin"}]})
-    return registry
-
-
-MEASURED = {
-    "separation": {
-        "fidelity": {"value": 1.02, "low": 0.9, "high": 1.1},
-        "auc": {"value": 0.583, "low": 0.55, "high": 0.61},
-        "void": None,
-    },
-    "context_fit": {"fit": None, "void": "there is no sentence encoder"},
-    "copying": {"excess": {"value": -0.04, "low": -0.06, "high": -0.02}, "loops": 0.0},
-}
+def versions(home: Settings, store: Store) -> Registry:
+    return published(home, store)
 
 
 def test_messages_in_a_row_are_one_burst_that_is_answered_in_bubbles_with_a_label(
@@ -364,136 +280,6 @@ def test_without_the_key_nothing_is_asked_again_and_again(home: Settings, twin: 
         dialog.get_by_role("button", name="Continue").click()
         expect(desk.theirs).to_have_count(2)
         expect(desk.status).to_have_text("Answers as the bare base model")
-
-
-def test_a_promoted_version_that_cannot_serve_is_told_with_the_reason(
-    versions: Registry, twin: Serving, desk: Desk
-) -> None:
-    expect(desk.status).to_have_text(f"Answers as {OLD}")
-    why = "It belongs to another base model: promote another one."
-    twin.refuse(why)
-    desk.open_panel()
-    expect(desk.page.locator("#notice")).to_have_text(why)
-    expect(desk.status).to_have_text(f"Cannot answer as {OLD}")
-    desk.say("hello")
-    expect(desk.page.get_by_role("alert")).to_contain_text("It belongs to another base model")
-    desk.choose().select_option(NEW)
-    desk.button("Try again").click()
-    expect(desk.page.locator(".label .version")).to_have_text([NEW])
-
-
-def test_without_any_version_the_page_says_to_train_first(desk: Desk) -> None:
-    expect(desk.page.locator("#notice")).to_contain_text("There is no trained version yet: the bare base model answers")
-    desk.open_panel()
-    expect(desk.panel).to_contain_text("There is none yet: twin train makes the first.")
-    expect(desk.panel).to_contain_text("Nothing was measured yet")
-    expect(desk.panel).to_contain_text("None runs.")
-
-
-def test_another_version_is_tried_in_this_conversation_only(versions: Registry, twin: Serving, desk: Desk) -> None:
-    expect(desk.choose().locator("option")).to_have_text([f"{OLD} (serves)", NEW, "the bare base model"])
-    desk.choose().select_option(NEW)
-    expect(desk.page.get_by_text(f"Only this conversation is answered by {NEW}.")).to_be_visible()
-    desk.say("hello")
-    expect(desk.page.locator(".label .version")).to_have_text([NEW])
-    assert versions.current() == OLD and twin.asked[-1][1].version == NEW
-    desk.button("New conversation").click()
-    expect(desk.mine).to_have_count(0)
-    desk.say("hello")
-    expect(desk.page.locator(".label .version")).to_have_text([OLD])
-    assert len(twin.asked[-1][0].turns) == 1 and twin.asked[-1][1].version is None
-
-
-def test_a_version_is_promoted_after_a_question_and_rolled_back(versions: Registry, desk: Desk) -> None:
-    desk.open_panel()
-    ask = desk.page.get_by_role("dialog", name="Promote this version?")
-    desk.button(f"Promote: {NEW}").click()
-    expect(ask).to_contain_text(NEW)
-    ask.get_by_role("button", name="Cancel").click()
-    expect(ask).to_be_hidden()
-    assert versions.current() == OLD
-    desk.button(f"Promote: {NEW}").click()
-    ask.get_by_role("button", name="Promote").click()
-    expect(desk.panel.locator("li", has_text=NEW)).to_contain_text("serves")
-    expect(desk.status).to_have_text(f"Answers as {NEW}")
-    assert versions.current() == NEW
-    desk.button("Roll back to the one before").click()
-    desk.page.get_by_role("dialog", name="Roll back?").get_by_role("button", name="Roll back").click()
-    expect(desk.status).to_have_text(f"Answers as {OLD}")
-    assert versions.current() == OLD
-
-
-def test_a_version_that_cannot_be_promoted_is_told_with_a_reason(versions: Registry, desk: Desk) -> None:
-    desk.open_panel()
-    expect(desk.button(f"Promote: {NEW}")).to_be_visible()
-    (versions.folder / NEW / "adapter_model.safetensors").write_bytes(b"other")
-    desk.button(f"Promote: {NEW}").click()
-    desk.page.get_by_role("dialog").get_by_role("button", name="Promote").click()
-    expect(desk.panel.locator(".said.wrong")).to_contain_text(NEW)
-    assert versions.current() == OLD
-
-
-def test_the_fidelity_of_each_version_stands_in_a_table(versions: Registry, desk: Desk) -> None:
-    desk.open_panel()
-    row = desk.panel.locator("tbody tr")
-    expect(row).to_have_count(6)
-    cells = [[cell.inner_text() for cell in it.locator("td").all()] for it in row.all()]
-    assert cells == [
-        ["1.02\n0.90 to 1.10", "–"],
-        ["0.583\n0.550 to 0.610", "–"],
-        ["–\nthere is no sentence encoder", "–"],
-        ["−4.0\n−6.0 to −2.0", "–"],
-        ["0 %", "–"],
-        ["1.270\n(1.367)", "1.190\n(1.367)"],
-    ]
-    heads = desk.panel.locator("thead th")
-    expect(heads).to_have_text([re.compile("Measure"), re.compile(f"{OLD} serves full report"), re.compile(NEW)])
-    expect(desk.panel).to_contain_text(f"twin eval {NEW} does it.")
-
-
-def test_a_training_is_followed_only_while_somebody_can_see_it(store: Store, browser: Browser, server: Running) -> None:
-    queue = JobQueue(store.db)
-    queue.enqueue(RETRAIN, "owner", time.time())
-    with looking(browser, server) as desk:
-        desk.page.clock.install()
-        desk.open()
-        expect(desk.status).to_have_text("Answers as the bare base model")
-        desk.open_panel()
-        expect(desk.panel).to_contain_text("One waits in the queue")
-        job = queue.claim("worker", time.time())
-        assert job is not None
-        for step, loss in ((10, 2.5), (20, 2.25), (30, 2.125)):
-            queue.report(job.id, {"step": step, "steps": 1200, "loss": loss, "seconds_left": 5400})
-            until(lambda words=f"{step} of 1,200": desk.page.clock.run_for(4000) or words in desk.panel.inner_text())
-            expect(desk.panel.locator(".facts")).to_contain_text(f"{loss:.3f} nats a token")
-        expect(desk.panel.locator(".facts")).to_contain_text("about 1 h 30 min")
-        expect(desk.panel.get_by_role("img")).to_have_attribute("aria-label", re.compile("from 2.500 to 2.125"))
-        desk.button("Close").click()
-        before = desk.count("/api/state")
-        desk.page.clock.run_for(60_000)
-        desk.say("hello")  # which looks once more, at its end
-        desk.page.clock.run_for(2000)
-        expect(desk.theirs).to_have_count(2)
-        until(lambda: desk.page.evaluate("1") and desk.count("/api/state") > before)
-        assert desk.count("/api/state") == before + 1
-
-
-def test_on_a_phone_the_panel_covers_the_chat_and_nothing_sticks_out(
-    versions: Registry, browser: Browser, server: Running
-) -> None:
-    with looking(browser, server, viewport={"width": 390, "height": 780}) as desk:
-        desk.say("w" * 300)
-        expect(desk.theirs).to_have_count(2)
-        sticks_out = "() => document.documentElement.scrollWidth > innerWidth"
-        assert not desk.page.evaluate(sticks_out)
-        desk.open_panel()
-        expect(desk.page.locator("#panel-title")).to_be_focused()
-        assert desk.page.evaluate("() => document.querySelector('.chat').inert") is True
-        assert not desk.page.evaluate(sticks_out)
-        desk.page.keyboard.press("Escape")
-        expect(desk.panel).to_be_hidden()
-        expect(desk.button("Versions, fidelity and training")).to_be_focused()
-        assert desk.page.evaluate("() => document.querySelector('.chat').inert") is False
 
 
 def test_text_stands_out_from_its_ground_in_light_and_dark(desk: Desk) -> None:
