@@ -34,8 +34,8 @@ def main() -> None:
 
 def sweep(tried: list[list[str]], version: str | None, count: int, part: Any, out: Path) -> list[dict[str, Any]]:
     """Measure each setting, and write it down at once."""
-    from inference.base_model import load_base
     from inference.answering import Answering
+    from inference.base_model import load_base
     from inference.local import LocalEngine
     from training.fidelity.gather import gather
     from training.fidelity.scores import Yardsticks, evaluate_system
