@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inference.guard import KINDS, Guard
 from inference.stock_phrases import PHRASES
@@ -358,6 +360,17 @@ def test_nothing_that_is_caught_is_logged_or_kept(caplog):
     assert "secret" in caplog.text and "others" in caplog.text
     for word in ("velvet", "boat", "7700", "sausage", "kim"):
         assert word not in caplog.text and word not in repr(vars(asked))
+
+
+@given(
+    st.text(max_size=80),
+    st.lists(st.text(max_size=40), max_size=3),
+    st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=3), max_size=3),
+)
+def test_no_text_makes_a_check_break_down(bubble, said, turns):
+    asked = overhearing((1, PLAN), (1, bubble))
+    assert asked.catches(talk(*turns), said, bubble) in (None, *KINDS[:-1])
+    assert asked.counts["failed"] == 0 and asked.counts["vault"] == 0
 
 
 def test_counts_name_every_kind_and_miss_no_thread():
