@@ -409,3 +409,30 @@ def test_a_phrase_of_the_owners_own_is_said_instead_and_unknown_languages_get_en
         ("later!",),
     ]
     assert guard(GuardSettings(stock_phrases=("  ",))).stock_phrase("xx", 0)[0] in PHRASES["en"]
+
+
+def test_vault_and_note_are_renewed_under_eight_threads_and_no_answer_is_wrong(home, store):
+    filled(store, PLAN)
+    asked = with_vault(home, ("PASSWORD", "velvet harbour morning"))
+    done = threading.Event()
+    expected = {"not much, you?": None, "velvet harbour morning": "vault", PLAN: "others", "Me:": "role"}
+
+    def ask(number: int) -> int:
+        rounds = 0
+        while rounds < 5 or not done.is_set():
+            for text, kind in expected.items():
+                assert asked.catches(other(f"hey {number}"), [], text) == kind
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(8) as threads:
+        asking = [threads.submit(ask, number) for number in range(8)]
+        try:
+            for _ in range(10):
+                with Vault.rebuild(home.home) as vault:
+                    vault.add("PASSWORD", "velvet harbour morning")
+                overhear(store.db, home.home)
+        finally:
+            done.set()
+        rounds = sum(future.result() for future in asking)
+    assert asked.counts == dict.fromkeys(KINDS, 0) | {"vault": rounds, "others": rounds, "role": rounds}
