@@ -120,7 +120,9 @@ class Overheard:
                 return None
             return cls(digests, Bloom.load_bytes(bits, _number), int(told["windows"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"The note of what others wrote is damaged ({file})", "delete that file: it is made anew") from error
+            raise StoreError(
+                f"The note of what others wrote is damaged ({file})", "delete that file: it is made anew"
+            ) from error
 
     def save(self, home: Path) -> None:
         """Replace the file, whole or not at all.
