@@ -109,12 +109,14 @@ class Running:
         address: of the server, without a slash at the end.
         stop: tells it to stop, and returns whether the model was freed.
         ended: waits until it ends by itself.
+        clients: those of `openai`, closed at the end.
     """
 
     address: str
     key: str | None
     stop: Callable[[], bool]
     ended: Callable[[], None]
+    clients: list[OpenAI] = field(default_factory=list)
 
     @property
     def host(self) -> str:
@@ -127,7 +129,9 @@ class Running:
     def openai(self, key: str | None = None, **options: Any) -> OpenAI:
         """The official client; it does not try anything again by itself."""
         shown = key or self.key or "none"
-        return OpenAI(base_url=f"{self.address}/v1", api_key=shown, timeout=PATIENCE, **{"max_retries": 0, **options})
+        options = {"base_url": f"{self.address}/v1", "timeout": PATIENCE, "max_retries": 0, **options}
+        self.clients.append(OpenAI(api_key=shown, **options))
+        return self.clients[-1]
 
     def http(self, **headers: str) -> httpx2.Client:
         """A plain client; underscores in headers' names become hyphens."""
@@ -192,6 +196,8 @@ def running(
                 until(lambda: client.get("/readyz" if wait else "/healthz").status_code == 200)
             yield server
         finally:
+            for opened in server.clients:
+                opened.close()
             finish()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -76,7 +76,7 @@ def check_answer(answer: httpx2.Response, sent: bytes) -> None:
     assert "\n" not in error["message"] and "Traceback" not in error["message"]
 
 
-@hypothesis_settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@hypothesis_settings(max_examples=100)
 @given(body=_bodies)
 def test_no_json_ever_makes_the_server_stumble(client: httpx2.Client, body: dict[str, Any]) -> None:
     sent = json.dumps(body).encode()

@@ -195,16 +195,16 @@ def check_that_it_answers_and_ends(home: Path, command: list[str], sent: signal.
     assert out == "" and "Traceback" not in err and KEY not in err and "coming tonight" not in err
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_the_verb_says_where_it_is_answers_and_ends_when_told(home: Settings, sent: signal.Signals) -> None:
-    check_that_it_answers_and_ends(home.home, [sys.executable, "-c", SCRIPTED], sent, str(Scripted().adapter))
+def test_the_verb_says_where_it_is_answers_and_ends_when_told(home: Settings) -> None:
+    command = [sys.executable, "-c", SCRIPTED]
+    check_that_it_answers_and_ends(home.home, command, signal.SIGTERM, str(Scripted().adapter))
 
 
 @pytest.mark.slow
 def test_the_verb_serves_a_real_model_by_the_settings_alone(tiny: Settings) -> None:
     model = f'[base]\nmodel = "{tiny.base.model}"\nquantization = "none"\n[engine]\nkind = "local"\n'
     (tiny.home / "twin.toml").write_text(model)
-    check_that_it_answers_and_ends(tiny.home, [sys.executable, "-m", "twin"], signal.SIGTERM, "base")
+    check_that_it_answers_and_ends(tiny.home, [sys.executable, "-m", "twin"], signal.SIGINT, "base")
 
 
 def test_the_verb_refuses_in_one_sentence_what_cannot_work(
