@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 from inference.generator import ANYHOW, TwinReply, Wish
-from tests.serving import Running, Scripted
+from tests.serving import Running, Scripted, until
 from tests.test_twin_registry import manifest
 from twin.errors import ModelError
 from twin.evaluations import Evaluations
@@ -32,6 +32,16 @@ _QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+_COUNTING = """
+  window.looks = window.pending = 0;
+  const asked = window.fetch;
+  window.fetch = async (path, ...how) => {
+    looks += path === "api/state";
+    pending += path !== "v1/chat/completions";
+    try { return await asked(path, ...how); }
+    finally { pending -= path !== "v1/chat/completions"; }
+  };
+"""
 _NO_LOAD = "Failed to load resource"
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -97,7 +107,7 @@ class Desk:
     def say(self, *bubbles: str) -> None:
         """Send messages, each with Enter, and do not wait for the pause after them."""
         self.write(*bubbles)
-        self.button("Answer now").click()
+        self.page.locator("#now").dispatch_event("click")  # which does nothing where a slow machine let the pause pass
 
     def write(self, *bubbles: str) -> None:
         """Send messages, each with Enter."""
@@ -105,9 +115,28 @@ class Desk:
             self.draft.fill(bubble)
             self.draft.press("Enter")
 
-    def count(self, path: str) -> int:
-        """How many requests there were for a path."""
-        return sum(url == self.address + path for url in self.asked)
+    def freeze(self) -> None:
+        """Open it anew, and let time pass only in `pass_time`."""
+        self.page.add_init_script(_COUNTING)
+        self.page.clock.install(time=0)
+        self.open()
+        expect(self.status).to_have_attribute("data-tone", "good")
+        self._settle()
+        self.page.clock.pause_at(24 * 3600)
+
+    def _settle(self) -> None:
+        """Wait for answers under way: time that leaps would make them late."""
+        until(lambda: self.page.evaluate("pending") == 0)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let what the page does in this time be done."""
+        self._settle()
+        self.page.clock.run_for(int(1000 * seconds))
+
+    @property
+    def looks(self) -> int:
+        """How often a frozen page asked how things stand."""
+        return int(self.page.evaluate("looks"))
 
     @property
     def draft(self) -> Locator:

@@ -54,6 +54,7 @@ def versions(home: Settings, store: Store) -> Registry:
 def test_messages_in_a_row_are_one_burst_that_is_answered_in_bubbles_with_a_label(
     versions: Registry, twin: Serving, desk: Desk
 ) -> None:
+    desk.freeze()
     expect(desk.status).to_have_text(f"Answers as {OLD}")
     desk.draft.fill("two")
     desk.draft.press("Shift+Enter")
@@ -61,6 +62,7 @@ def test_messages_in_a_row_are_one_burst_that_is_answered_in_bubbles_with_a_labe
     desk.draft.press("Enter")
     desk.write("and one")
     expect(desk.mine).to_have_text(["two\nlines", "and one"])
+    desk.pass_time(1.3)
     expect(desk.theirs).to_have_text(["hey", "what's up"])
     expect(desk.page.locator(".label")).to_have_text(re.compile(rf"^{OLD} · \d\d:\d\d$"))
     desk.say("fine")
@@ -114,6 +116,26 @@ def test_stopping_ends_the_work_and_the_reply_can_be_asked_for_again(twin: Servi
     )
 
 
+def test_a_pause_ends_a_burst_and_a_button_does_at_once(twin: Serving, desk: Desk) -> None:
+    desk.freeze()
+    expect(desk.status).to_have_text("Answers as the bare base model")
+    desk.write("one")
+    desk.pass_time(1.1)
+    desk.write("two")
+    desk.pass_time(1.1)
+    desk.draft.fill("thr")
+    desk.pass_time(1.1)
+    expect(desk.button("Answer now")).to_be_visible()
+    assert twin.asked == []
+    desk.pass_time(0.2)
+    expect(desk.theirs).to_have_count(2)
+    desk.draft.press("Enter")
+    desk.button("Answer now").click()
+    expect(desk.theirs).to_have_count(4)
+    asked = [[bubble.text for bubble in conversation.turns[-1].bubbles] for conversation, _ in twin.asked]
+    assert asked == [["one", "two"], ["thr"]]
+
+
 def test_what_is_added_meanwhile_interrupts_the_reply(twin: Serving, desk: Desk) -> None:
     twin.hold.clear()
     desk.say("hello")
@@ -121,7 +143,6 @@ def test_what_is_added_meanwhile_interrupts_the_reply(twin: Serving, desk: Desk)
     desk.write("wait")
     until(lambda: twin.cancelled == 1)
     twin.hold.set()
-    desk.button("Answer now").click()
     expect(desk.theirs).to_have_text(["hey", "hey", "what's up"])
     assert [turn.speaker for turn in twin.asked[-1][0].turns] == ["other", "owner", "other"]
 

@@ -17,6 +17,7 @@ from twin.settings import Settings
 from twin.store import Store
 
 pytestmark = IN_CHROMIUM
+LEFT = "document.dispatchEvent(new Event('visibilitychange')); }"
 
 
 @pytest.fixture(scope="module")
@@ -132,31 +133,32 @@ def test_the_fidelity_of_each_version_stands_in_a_table(versions: Registry, desk
     expect(desk.panel).to_contain_text(f"twin eval {NEW} does it.")
 
 
-def test_a_training_is_followed_only_while_somebody_can_see_it(store: Store, browser: Browser, server: Running) -> None:
+def test_a_training_is_followed_only_while_somebody_can_see_it(store: Store, desk: Desk) -> None:
     queue = JobQueue(store.db)
     queue.enqueue(RETRAIN, "owner", time.time())
-    with looking(browser, server) as desk:
-        desk.page.clock.install()
-        desk.open()
-        expect(desk.status).to_have_text("Answers as the bare base model")
-        desk.open_panel()
-        expect(desk.panel).to_contain_text("One waits in the queue")
-        job = queue.claim("worker", time.time())
-        assert job is not None
-        for step, loss in ((10, 2.5), (20, 2.25), (30, 2.125)):
-            queue.report(job.id, {"step": step, "steps": 1200, "loss": loss, "seconds_left": 5400})
-            until(lambda words=f"{step} of 1,200": desk.page.clock.run_for(4000) or words in desk.panel.inner_text())
-            expect(desk.panel.locator(".facts")).to_contain_text(f"{loss:.3f} nats a token")
-        expect(desk.panel.locator(".facts")).to_contain_text("about 1 h 30 min")
-        expect(desk.panel.get_by_role("img")).to_have_attribute("aria-label", re.compile("from 2.500 to 2.125"))
-        desk.button("Close").click()
-        before = desk.count("/api/state")
-        desk.page.clock.run_for(60_000)
-        desk.say("hello")  # which looks once more, at its end
-        desk.page.clock.run_for(2000)
-        expect(desk.theirs).to_have_count(2)
-        until(lambda: desk.page.evaluate("1") and desk.count("/api/state") > before)
-        assert desk.count("/api/state") == before + 1
+    desk.freeze()
+    expect(desk.status).to_have_text("Answers as the bare base model")
+    desk.open_panel()
+    expect(desk.panel).to_contain_text("One waits in the queue")
+    job = queue.claim("worker", time.time())
+    assert job is not None
+    for step, loss in ((10, 2.5), (20, 2.25), (30, 2.125)):
+        queue.report(job.id, {"step": step, "steps": 1200, "loss": loss, "seconds_left": 5400})
+        until(lambda words=f"{step} of 1,200": desk.pass_time(4) or words in desk.panel.inner_text())
+        expect(desk.panel.locator(".facts")).to_contain_text(f"{loss:.3f} nats a token")
+    expect(desk.panel.locator(".facts")).to_contain_text("about 1 h 30 min")
+    expect(desk.panel.get_by_role("img")).to_have_attribute("aria-label", re.compile("from 2.500 to 2.125"))
+    hide = "(it) => { Object.defineProperty(document, 'hidden', { value: it, configurable: true });"
+    for leave, come_back in (
+        (lambda: desk.button("Close").click(), desk.open_panel),
+        (lambda: desk.page.evaluate(hide + LEFT, True), lambda: desk.page.evaluate(hide + LEFT, False)),
+    ):
+        leave()
+        before = desk.looks
+        desk.pass_time(60)
+        assert desk.looks == before
+        come_back()
+        until(lambda before=before: desk.pass_time(4) or desk.looks > before + 1)
 
 
 def test_on_a_phone_the_panel_covers_the_chat_and_nothing_sticks_out(
@@ -175,3 +177,8 @@ def test_on_a_phone_the_panel_covers_the_chat_and_nothing_sticks_out(
         expect(desk.panel).to_be_hidden()
         expect(desk.button("Versions, fidelity and training")).to_be_focused()
         assert desk.page.evaluate("() => document.querySelector('.chat').inert") is False
+        desk.open_panel()
+        desk.button(f"Talk to it: {NEW}").click()
+        expect(desk.panel).to_be_hidden()
+        expect(desk.draft).to_be_focused()
+        expect(desk.status).to_have_text(f"Answers as {NEW}")

@@ -18,7 +18,13 @@ const api = new Api(new Keys());
 const conversation = new Conversation();
 const log = new Log();
 const progress = new Progress(the("training"));
-const versions = new Versions({ api, onTrial, onSaid: (words) => log.remark(words), onChanged: look });
+const versions = new Versions({
+  api,
+  onTrial,
+  onSaid: (words) => log.remark(words),
+  onTalk: () => panel.uncover() && composer.focus(),
+  onChanged: look,
+});
 const readiness = new Readiness(api, onReadiness);
 let stage = "loading";
 let isMute = false;
@@ -41,7 +47,7 @@ const composer = new Composer({
   },
   onTyping: () => asking.typed(),
 });
-new Panel(look);
+const panel = new Panel(look);
 
 /** What the server knows, shown everywhere. A failure is the header's business alone. */
 async function look() {

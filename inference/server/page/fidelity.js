@@ -56,7 +56,7 @@ export function showFidelity(place, versions) {
     place.replaceChildren(make("p", { class: "soft" }, "Nothing was measured yet: there is no trained version."));
     return;
   }
-  const table = make("table", { "aria-describedby": "fidelity-words" }, head(shown), body(shown));
+  const table = make("table", { "aria-labelledby": "fidelity-title", "aria-describedby": "fidelity-words" }, head(shown), body(shown));
   const left = place.querySelector(".wide")?.scrollLeft ?? 0;
   const wide = make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Fidelity of each version" }, table);
   const missing = shown.filter((it) => !it.report).map((it) => it.version);

@@ -25,6 +25,13 @@ export class Panel {
     document.addEventListener("visibilitychange", () => this.#watch());
   }
 
+  /** Close it where it covers the chat; true if it did. */
+  uncover() {
+    if (!this.#narrow.matches) return false;
+    this.#set(false);
+    return true;
+  }
+
   #set(isOpen) {
     this.#panel.hidden = !isOpen;
     this.#toggle.setAttribute("aria-expanded", String(isOpen));

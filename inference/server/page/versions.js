@@ -19,7 +19,7 @@ export class Versions {
 
   /**
    * @param {{api: object, onTrial: (words: string) => void, onSaid: (words: string) => void,
-   *   onChanged: () => Promise<void>}} parts
+   *   onTalk: () => void, onChanged: () => Promise<void>}} parts
    */
   constructor(parts) {
     Object.assign(this, parts);
@@ -74,7 +74,7 @@ export class Versions {
   #fill() {
     const { versions, serving } = this.#state;
     const promoted = this.#promoted;
-    const others = versions.filter((it) => !it.damaged && !it.serves);
+    const others = versions.filter((it) => !it.damaged && it.version !== (serving ?? promoted));
     const what = serving ? `${serving} (serves)` : promoted ? `${promoted} (promoted)` : named(BASE);
     const hasBase = serving || promoted || this.model === BASE;
     this.#select.replaceChildren(
@@ -89,7 +89,7 @@ export class Versions {
     const version = this.#state.versions.find((it) => it.version === this.model);
     the("trial").hidden = this.model === SERVING;
     the("trial-words").textContent = `Only this conversation is answered by ${named(this.model)}.`;
-    the("trial-promote").hidden = !version || version.serves || version.stale;
+    the("trial-promote").hidden = !version || version.promoted || version.stale;
   }
 
   #list() {
@@ -119,10 +119,15 @@ export class Versions {
       make(
         "div",
         { class: "acts" },
-        able ? button("Talk to it", () => this.try(it.version)) : null,
-        able && !it.stale ? button("Promote", () => this.#promote(it.version)) : null,
+        able ? button("Talk to it", () => this.#talk(it.version)) : null,
+        able && !it.stale && !it.promoted ? button("Promote", () => this.#promote(it.version)) : null,
       ),
     );
+  }
+
+  #talk(version) {
+    this.try(version);
+    this.onTalk();
   }
 
   async #promote(version) {
