@@ -17,7 +17,7 @@ from twin.settings import Settings
 from twin.store import Store
 
 _LOOK_SECONDS = 2.0
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
