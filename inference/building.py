@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inference.answering import Answering
+from inference.choosing import choose
 from inference.guard import Guard
+from inference.llama_limits import unable
+from twin.errors import SettingsError
 from twin.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,16 +24,23 @@ def build(settings: Settings) -> Answering:
 
 
 def engine_for(settings: Settings) -> Engine:
-    """The engine that `engine.kind` asks for, loaded, with no adapter on it yet.
+    """The engine that `inference.choosing` chooses, loaded, with no adapter on it yet.
 
     Raises:
         ModelError: the base model is missing or does not fit this machine.
         SettingsError: the engine asked for is not installed, or lacks a setting.
     """
-    if settings.engine.kind == "remote":
+    kind = choose(settings).kind
+    if kind == "remote":
         from inference.remote import RemoteEngine
 
         return RemoteEngine.open(settings)
+    if kind == "llamacpp":
+        if problem := unable(settings):
+            raise SettingsError(*problem)
+        from inference.llamacpp import LlamaCppEngine
+
+        return LlamaCppEngine.open(settings)
 
     from inference.local import LocalEngine
 

@@ -84,6 +84,7 @@ def examine(*, quick: bool) -> Iterator[Finding]:
     yield _guarded("adapter", lambda: _adapter(settings))
     yield _guarded("bot token", lambda: _token(settings))
     yield _owner(settings)
+    yield _guarded("engine", lambda: _engine(settings))
     if find_spec("torch"):
         yield from _accelerator()
         if not quick:
@@ -175,6 +176,18 @@ def _owner(settings: Settings) -> Finding:
     there = settings.bot_owner is not None
     seen = "set" if there else "not set; only the bot needs it"
     return Finding("your Telegram id", there, seen, "set owner.id in twin.toml", optional=True)
+
+
+def _engine(settings: Settings) -> Finding:
+    """What would serve, and why."""
+    from inference.choosing import choose
+    from inference.llama_limits import unable
+
+    choice = choose(settings)
+    problem = unable(settings) if choice.kind == "llamacpp" else None
+    if problem is not None:
+        return Finding("engine", False, problem[0], problem[1])
+    return Finding("engine", True, f"{choice.kind}: {choice.why}")
 
 
 def _accelerator() -> Iterator[Finding]:

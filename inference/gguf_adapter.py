@@ -62,10 +62,8 @@ def write_gguf(adapter: Path, base: Path, out: Path) -> int:
     """
     import gguf
 
-    config = json.loads((base / "config.json").read_text())
-    lora = json.loads((adapter / "adapter_config.json").read_text())
+    config, lora = refuse_unwritable(adapter, base)
     architecture = architecture_of(config)
-    _refuse_kinds(lora)
     names = gguf.get_tensor_name_map(architecture, int(config["num_hidden_layers"]))
     writer = gguf.GGUFWriter(out, gguf.MODEL_ARCH_NAMES[architecture])
     writer.add_type(gguf.GGUFType.ADAPTER)
@@ -85,6 +83,20 @@ def write_gguf(adapter: Path, base: Path, out: Path) -> int:
     writer.write_tensors_to_file()
     writer.close()
     return count
+
+
+def refuse_unwritable(adapter: Path, base: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configurations of a base model and of an adapter for it that can be written.
+
+    Raises:
+        AdapterError: the family, or a kind of LoRA (DoRA), cannot be told to llama.cpp.
+        OSError, ValueError, KeyError: one of them is missing or damaged.
+    """
+    config = json.loads((base / "config.json").read_text())
+    lora = json.loads((adapter / "adapter_config.json").read_text())
+    architecture_of(config)
+    _refuse_kinds(lora)
+    return config, lora
 
 
 def architecture_of(config: dict[str, Any]) -> Any:

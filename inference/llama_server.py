@@ -59,6 +59,7 @@ class LlamaServer:
             if len(str(socket)) <= _LONGEST_SOCKET:
                 params.hostnames = [str(socket)]
             self._server: Any = xllamacpp.Server(params)
+        self.metrics()  # waits for its loop: one that is told to end before it began never ends (xllamacpp 2026.10)
 
     def ask(self, request: Mapping[str, Any], on_answer: OnAnswer = lambda _: False) -> None:
         """Put a completion request and wait for its end.

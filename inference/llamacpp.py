@@ -23,12 +23,12 @@ from inference.engine import EngineTokenizer, OnText, Request, Written
 from inference.file_tokenizer import FileTokenizer
 from inference.gguf_adapter import write_gguf
 from inference.gguf_base import gguf_base
+from inference.llama_limits import refuse_adapter, unable, unmapped
 from inference.llama_server import LlamaServer, Shape
 from inference.machine import cores, has_gpu
 from inference.model_folder import fingerprint, locate
 from twin.errors import AdapterError, ModelError, SettingsError
 from twin.manifest import BaseIdentity, Manifest
-from twin.sections import Reply
 from twin.settings import Settings
 
 _PROBED = range(3, 19)  # any tokens that every vocabulary has
@@ -301,47 +301,10 @@ class _Text:
             return Written((), self.text, math.nan, self.ended, self.count)
 
 
-def unable(settings: Settings) -> tuple[str, str] | None:
-    """Why llama.cpp cannot serve what the settings ask for, and what to do; None when it can."""
-    if find_spec("xllamacpp") is None:
-        return "llama.cpp is not installed", "run `pip install '.[llamacpp]'`, or set engine.kind to \"local\""
-    if settings.base.chatml_tokens == "trained":
-        return (
-            "llama.cpp has no rows for tokens that are added to the base model",
-            'set engine.kind to "local", or base.chatml_tokens to "text"',
-        )
-    if settings.reply.candidates > 1:
-        return "llama.cpp cannot compare candidates", 'set reply.candidates to 1, or engine.kind to "local"'
-    return _unmapped(settings.reply)
-
-
-def _unmapped(how: Reply) -> tuple[str, str] | None:
-    if how.repetition_penalty != 1:
-        return (
-            "llama.cpp would penalise what the conversation holds, not only what the reply repeats",
-            'set reply.repetition_penalty to 1, or engine.kind to "local"',
-        )
-    if how.no_repeat_ngram:
-        return (
-            "llama.cpp cannot forbid a reply to repeat itself",
-            'set reply.no_repeat_ngram to 0, or engine.kind to "local"',
-        )
-    return None
-
-
-def refuse_adapter(version: str, manifest: Manifest) -> None:
-    """Raises AdapterError for one that makes up for what NF4 lost of the base model."""
-    if manifest.lora.get("init") == "loftq":
-        raise AdapterError(
-            f"The adapter {version} corrects what NF4 lost of the base model; a GGUF lost something else",
-            'set engine.kind to "local", or train one with train.init = "default"',
-        )
-
-
 def _asked(request: Request) -> dict[str, Any]:
     """As llama.cpp takes it: the same rules in the same order as `inference.sampling`."""
     how = request.how
-    if why := _unmapped(how):
+    if why := unmapped(how):
         raise SettingsError(*why)
     rules = {"top_k": how.top_k > 0, "top_p": how.top_p < 1, "min_p": how.min_p > 0}
     return {

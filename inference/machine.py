@@ -10,6 +10,8 @@ import os
 import sys
 from importlib import metadata
 
+from twin.settings import hides_gpus
+
 _MANAGEMENT = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 
 
@@ -18,6 +20,8 @@ def has_gpu() -> bool:
 
     NVIDIA's management library (NVML) is asked, which takes no memory on the card as torch would.
     """
+    if hides_gpus():
+        return False
     try:
         return not metadata.version("torch").endswith("+cpu") and _cards() > 0
     except metadata.PackageNotFoundError:

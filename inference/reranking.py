@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-import torch
-
 from inference.engine import Written
 
 _SCORES = 1 << 25  # so many logits at once, 128 MiB
@@ -39,18 +37,22 @@ def fitting_best(scorer: Scorer, opening: Sequence[int], replies: Sequence[Writt
     return replies[max(range(len(replies)), key=worth.__getitem__)]
 
 
-@torch.inference_mode()
 def log_probs(model: Any, opening: Sequence[int], replies: Sequence[Sequence[int]]) -> list[float]:
     """Natural logarithm of each reply's probability after an opening (at least one id), at temperature 1."""
+    import torch
+
     found: list[float] = []
     longest = max(map(len, replies), default=1)
     rows = max(1, _SCORES // (longest * model.config.get_text_config().vocab_size))
-    for start in range(0, len(replies), rows):
-        found += _log_probs(model, opening, replies[start : start + rows])
+    with torch.inference_mode():
+        for start in range(0, len(replies), rows):
+            found += _log_probs(model, opening, replies[start : start + rows])
     return found
 
 
 def _log_probs(model: Any, opening: Sequence[int], replies: Sequence[Sequence[int]]) -> list[float]:
+    import torch
+
     width = max(map(len, replies))
     padded = torch.tensor([[*reply, *[0] * (width - len(reply))] for reply in replies], device=model.device)
     real = torch.tensor([[n < len(reply) for n in range(width)] for reply in replies], device=model.device)

@@ -382,7 +382,7 @@ def test_sampling_that_llama_cpp_has_not_is_refused_and_never_approximated(
 
 
 def test_without_the_package_it_says_what_to_install(settings_for: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("inference.llamacpp.find_spec", lambda _: None)
+    monkeypatch.setattr("inference.llama_limits.find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"llama.cpp is not installed.*pip install '.\[llamacpp\]'"):
         LlamaCppEngine.open(settings_for())
 

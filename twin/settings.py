@@ -290,6 +290,11 @@ def remote_key(settings: Settings) -> str | None:
     return secret(settings, REMOTE_KEY_VARIABLE, "remote-key")
 
 
+def hides_gpus() -> bool:
+    """Whether whoever started this process hid all GPUs from CUDA."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "all").strip() in ("", "-1")
+
+
 def default_toml() -> str:
     """A commented `twin.toml` in which every setting stands at its default, switched off."""
     lines = [
