@@ -104,6 +104,12 @@ class Answering:
         """How many replies wait to be begun."""
         return self._turnstile.waiting
 
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the engine answers, as far as is known; a server elsewhere may not."""
+        circuit = getattr(self._engine, "circuit", None)
+        return circuit is None or circuit.state == "closed"
+
     def refresh(self) -> None:
         """See Generator. A version that was withdrawn, and that none follows, stops serving."""
         while not self._is_released:

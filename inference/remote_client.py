@@ -131,7 +131,8 @@ class RemoteClient:
 
     def get(self, path: str) -> Answer:
         """Ask; see `post`."""
-        return self._portal.call(self._asked, "GET", path, None)
+        answer: Answer = self._portal.call(self._asked, "GET", path, None)
+        return answer
 
     def post(self, path: str, body: dict[str, Any]) -> Answer:
         """Ask with a body, and wait for the whole answer.
@@ -146,7 +147,8 @@ class RemoteClient:
             SettingsError: it refuses the key.
             ModelError: it does not answer.
         """
-        return self._portal.call(self._asked, "POST", path, body)
+        answer: Answer = self._portal.call(self._asked, "POST", path, body)
+        return answer
 
     def stream(self, path: str, body: dict[str, Any], sink: Sink) -> Future[None]:
         """Begin a stream of events, which `sink` takes in the client's thread.

@@ -63,6 +63,8 @@ class Metrics:
         waiting.set_function(lambda: counted.waiting if (counted := self._counted()) else 0)
         ready = Gauge("twin_ready", "Whether the model is loaded", registry=registry)
         ready.set_function(lambda: float(self.generator() is not None))
+        reachable = Gauge("twin_engine_reachable", "0 while a server elsewhere is left alone", registry=registry)
+        reachable.set_function(lambda: float(getattr(self.generator(), "is_reachable", True)))
         registry.register(_Swaps(self._counted))
 
     def replied(self, reply: TwinReply, seconds: float) -> None:
