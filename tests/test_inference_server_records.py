@@ -8,6 +8,7 @@ from typing import Any
 import openai
 import pytest
 
+from inference.choosing import choose
 from tests.serving import Running, Scripted, running, serve_with, until
 from tests.test_twin_registry import edit, publish, serve
 from twin.evaluations import Evaluations
@@ -49,9 +50,10 @@ def state(server: Running) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def test_an_empty_home_has_no_versions_and_no_training(server: Running) -> None:
-    nothing = {"ready": True, "serving": None, "refused": None, "engine": "auto", "versions": [], "training": None}
-    assert state(server) == nothing
+def test_an_empty_home_has_no_versions_and_no_training(home: Settings, server: Running) -> None:
+    told = state(server)
+    assert told.pop("engine") == choose(home).kind
+    assert told == {"ready": True, "serving": None, "refused": None, "versions": [], "training": None}
     assert [model.id for model in server.openai().models.list()] == ["twin"]
 
 

@@ -33,14 +33,15 @@ ROOT = Path(__file__).parents[1]
 HELLO: Any = [{"role": "user", "content": "are you coming tonight?"}]
 
 
-def test_a_model_that_cannot_be_loaded_ends_the_server(home: Settings) -> None:
+@pytest.mark.parametrize("error", [ModelError("It is missing", "say where it is"), ImportError("It is missing")])
+def test_a_model_that_cannot_be_loaded_ends_the_server(home: Settings, error: Exception) -> None:
     may_fail = threading.Event()
 
     def build() -> Scripted:
         may_fail.wait()
-        raise ModelError("The base model is missing", "say where it is")
+        raise error
 
-    with pytest.raises(ModelError, match="is missing"), running(serve_with(home), build, wait=False) as server:
+    with pytest.raises(type(error), match="is missing"), running(serve_with(home), build, wait=False) as server:
         may_fail.set()
         server.ended()
 

@@ -58,7 +58,7 @@ def create_app(desk: Desk, records: Records, settings: Settings, door: Door) -> 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     _add_signs_of_life(app, desk)
     _add_openai(app, desk, records, settings)
-    _add_page(app, desk, records, settings)
+    _add_page(app, desk, records)
     app.add_exception_handler(Refused, tell_refused)
     app.add_exception_handler(RequestValidationError, tell_invalid)
     app.add_exception_handler(HTTPException, tell_http)
@@ -108,12 +108,12 @@ def _add_openai(app: FastAPI, desk: Desk, records: Records, settings: Settings) 
         return await whole(request, replies, answer)
 
 
-def _add_page(app: FastAPI, desk: Desk, records: Records, settings: Settings) -> None:
+def _add_page(app: FastAPI, desk: Desk, records: Records) -> None:
     @app.get("/api/state")
     async def state() -> Response:
         serving, refused = await asyncio.to_thread(_serving, desk)
         known = await asyncio.to_thread(_recorded, lambda: records.state(serving))
-        about = {"ready": desk.is_ready, "serving": serving, "refused": refused, "engine": settings.engine.kind}
+        about = {"ready": desk.is_ready, "serving": serving, "refused": refused, "engine": desk.engine}
         return JSONResponse(about | known)
 
     @app.post("/api/promote")

@@ -102,6 +102,7 @@ class Desk:
         self.places = places
         self.metrics = metrics
         self.generator: Generator | None = None
+        self.engine: str | None = None  # its kind, once known
         metrics.generator = lambda: self.generator
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="reply")
         self._taken = 0

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 
+from inference.choosing import choose
 from inference.generator import Generator
 from inference.server.access import is_loopback, names_of
 from inference.server.app import Door, create_app
@@ -106,6 +107,7 @@ async def run_server(
 
     Raises:
         TwinError: the generator cannot be built, or the server fails.
+        ImportError: a package that the generator needs is not installed.
     """
     patience = patience or Patience()
     desk = Desk(settings.serve.max_waiting, Metrics())
@@ -113,7 +115,12 @@ async def run_server(
     app = create_app(desk, Records(settings, time.time), settings, door)
     server = _server(app, patience)
     serving = asyncio.create_task(server.serve([listening]))
-    loading = _in_thread(build)
+
+    def load() -> Generator:
+        desk.engine = choose(settings).kind
+        return build()
+
+    loading = _in_thread(load)
     stopping = asyncio.create_task(stop.wait())
     try:
         waited: set[asyncio.Future[Any]] = {serving, loading, stopping}
@@ -170,7 +177,7 @@ async def _wind_down(server: _Server, serving: asyncio.Task[None], desk: Desk, p
 def _loaded(loading: asyncio.Future[Generator]) -> Generator:
     try:
         generator = loading.result()
-    except TwinError:
+    except (TwinError, ImportError):  # of a package that is missing the command line says how to get it
         raise
     except Exception as error:
         raise ModelError(
