@@ -96,7 +96,7 @@ def impatient(*how: Any) -> RemoteClient:
     return RemoteClient(*how, sleep=at_once)
 
 
-def opening_fails(settings: Settings, kind: type[TwinError], words: str) -> None:
+def expect_refusal(settings: Settings, kind: type[TwinError], words: str) -> None:
     with pytest.raises(kind, match=words) as refused:
         open_engine(settings, impatient)
     assert KEY not in str(refused.value)
@@ -188,24 +188,24 @@ def test_more_text_than_a_server_reads_is_one_sentence(engine: RemoteEngine) -> 
 def test_a_server_is_opened_only_if_it_fits(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tiny_base: Callable[[str], Path]
 ) -> None:
-    opening_fails(changed(settings, model="llama-3"), ModelError, f"serves no model called llama-3: .*{BASE}")
-    opening_fails(changed(settings, adapters="vllm"), SettingsError, 'loads no adapters: .*engine.adapters = "none"')
-    opening_fails(changed(settings, url=settings.engine.url.removesuffix("/v1") + "/v2"), SettingsError, "HTTP 404")
+    expect_refusal(changed(settings, model="llama-3"), ModelError, f"serves no model called llama-3: .*{BASE}")
+    expect_refusal(changed(settings, adapters="vllm"), SettingsError, 'loads no adapters: .*engine.adapters = "none"')
+    expect_refusal(changed(settings, url=settings.engine.url.removesuffix("/v1") + "/v2"), SettingsError, "HTTP 404")
     roomy = settings.dataset.model_copy(update={"context_tokens": 4000})
-    opening_fails(
+    expect_refusal(
         settings.model_copy(update={"dataset": roomy}), ModelError, "reads 1024 tokens at once, .* up to 4000"
     )
     no_repeat = settings.model_copy(update={"reply": Reply(no_repeat_ngram=3)})
-    opening_fails(no_repeat, SettingsError, "no_repeat_ngram")
+    expect_refusal(no_repeat, SettingsError, "no_repeat_ngram")
     monkeypatch.setenv("TWIN_REMOTE_KEY", "another-invented-key")
-    opening_fails(settings, SettingsError, "refuses our key .HTTP 401.: check TWIN_REMOTE_KEY")
-    opening_fails(changed(settings, url="http://127.0.0.1:9/v1"), ModelError, "did not answer, 4 times: no connection")
+    expect_refusal(settings, SettingsError, "refuses our key .HTTP 401.: check TWIN_REMOTE_KEY")
+    expect_refusal(changed(settings, url="http://127.0.0.1:9/v1"), ModelError, "did not answer, 4 times: no connection")
 
 
 def test_the_only_model_of_a_server_needs_no_name(settings: Settings) -> None:
     engine_for(changed(settings, model=None)).close()
     with stand_in_vllm(names=("one", "two")) as server:
-        opening_fails(changed(settings, model=None, url=server.url), SettingsError, "one of those at .*: one, two")
+        expect_refusal(changed(settings, model=None, url=server.url), SettingsError, "one of those at .*: one, two")
 
 
 def test_a_server_that_reads_text_as_other_tokens_is_not_believed(
@@ -213,7 +213,7 @@ def test_a_server_that_reads_text_as_other_tokens_is_not_believed(
 ) -> None:
     tokenizer = BaseTokenizer(tiny_base(FAMILY))
     with stand_in_vllm(tokens=lambda text: [5, 6, 7]) as server:
-        opening_fails(changed(settings, url=server.url), ModelError, "as other tokens than base.model")
+        expect_refusal(changed(settings, url=server.url), ModelError, "as other tokens than base.model")
     with stand_in_vllm(tokens=lambda text: tokenizer.encode([text], special=True)[0]) as server:
         open_engine(changed(settings, url=server.url)).close()
         open_engine(changed(settings, url=server.url, prompts="text")).close()
@@ -231,8 +231,8 @@ def test_text_generation_inference_is_told_texts_under_its_own_name(
     there = {"names": ("tgi",), "owner": "tgi", "max_model_len": None}
     with stand_in_vllm(tokens=tokens, **there) as server:
         here = changed(settings, url=server.url, model="tgi", prompts="text")
-        opening_fails(changed(here, prompts="ids"), SettingsError, 'set engine.prompts = "text"')
-        opening_fails(here.model_copy(update={"reply": Reply(top_k=5)}), SettingsError, "top_k")
+        expect_refusal(changed(here, prompts="ids"), SettingsError, 'set engine.prompts = "text"')
+        expect_refusal(here.model_copy(update={"reply": Reply(top_k=5)}), SettingsError, "top_k")
         made = open_engine(here)
         assert made.probe() == {}
         (ids,) = tokenizer.encode(["hey <eos>"], special=False)
@@ -241,7 +241,7 @@ def test_text_generation_inference_is_told_texts_under_its_own_name(
         made.close()
     with stand_in_vllm(tokens=lambda text: tokens(text)[1:], **there) as server:
         here = changed(settings, url=server.url, model="tgi", prompts="text")
-        opening_fails(here, ModelError, r"reads \d+ tokens where base.model has \d+")
+        expect_refusal(here, ModelError, r"reads \d+ tokens where base.model has \d+")
 
 
 @pytest.mark.parametrize(
@@ -298,4 +298,4 @@ def test_what_answers_like_no_such_api_is_said_to_be_none(settings: Settings) ->
 def test_a_base_model_that_cannot_be_read_here_is_one_sentence(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     base = settings.base.model_copy(update={"model": str(tmp_path / "empty")})
-    opening_fails(settings.model_copy(update={"base": base}), ModelError, "cannot be read .*needed here too")
+    expect_refusal(settings.model_copy(update={"base": base}), ModelError, "cannot be read .*needed here too")
