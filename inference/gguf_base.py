@@ -107,7 +107,7 @@ def _refuse_other(path: Path, config: dict[str, Any], vocabulary: dict[str, int]
     }
     for what, value in wanted.items():
         if told[what] != value:
-            raise _other(path, f"its {what} is {told[what]}, not {value}")
+            raise _other(path, f"{what} {told[what]} instead of {value}")
     wrong = sum(number >= len(tokens) or tokens[number] != token for token, number in vocabulary.items())
     if wrong > len(vocabulary) * _RENAMED:
         raise _other(path, f"{wrong} of {len(vocabulary)} tokens differ")

@@ -339,7 +339,7 @@ def test_adapters_that_llama_cpp_cannot_serve_are_refused_with_the_way_out(
 def test_another_models_gguf_is_refused_by_what_differs(
     opened: Any, settings_for: Any, tiny_gguf: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match="its architecture is qwen3, not llama"):
+    with pytest.raises(ModelError, match="architecture qwen3 instead of llama"):
         LlamaCppEngine.open(settings_for("llama", gguf=str(tiny_gguf("qwen3"))))
     torn = tmp_path / "torn.gguf"
     torn.write_bytes(tiny_gguf("llama").read_bytes()[:3000])
