@@ -85,7 +85,7 @@ def test_neither_metrics_nor_logs_tell_what_was_said_or_by_which_version(
             plain.get("/nowhere", params={"q": SECRET})
     assert 'twin_guard_caught_total{kind="other"} 4.0' in text
     logged = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith(CLIENTS))
-    for private in (SECRET, "lighthouse", "private reply", "Robin", "555", KEY, str(twin.adapter)):
+    for private in (SECRET, "lighthouse", "private reply", "Robin", "555-0100", KEY, str(twin.adapter)):
         assert private not in text and private not in logged.replace(f"Ready: {twin.adapter} answers", "")
 
 
