@@ -32,7 +32,7 @@ def engine_for(settings: Settings) -> Engine:
     """
     kind = choose(settings).kind
     if kind == "remote":
-        from inference.remote import RemoteEngine
+        from inference.remote.engine import RemoteEngine
 
         return RemoteEngine.open(settings)
     if kind == "llamacpp":

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM
 from inference.engine import Engine
 from inference.llamacpp import LlamaCppEngine
 from inference.local import LocalEngine
-from inference.remote import RemoteEngine
+from inference.remote.engine import RemoteEngine
 from inference.tokenizer import BaseTokenizer
 from tests.stand_in_vllm import KEY, stand_in_vllm
 from tests.tiny_gguf import write_gguf_base

@@ -17,9 +17,9 @@ from inference.building import engine_for
 from inference.engine import Request
 from inference.generator import build_generator
 from inference.local import LocalEngine
-from inference.remote import RemoteEngine
-from inference.remote_client import RemoteClient
-from inference.remote_opening import checked_url, open_engine
+from inference.remote.client import RemoteClient
+from inference.remote.engine import RemoteEngine
+from inference.remote.opening import checked_url, open_engine
 from inference.tokenizer import BaseTokenizer
 from tests.stand_in_vllm import BASE, KEY, stand_in_vllm
 from tests.tiny_gguf import write_gguf_base

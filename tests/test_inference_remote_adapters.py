@@ -15,8 +15,8 @@ import pytest
 from inference.answering import Answering
 from inference.building import engine_for
 from inference.engine import Request
-from inference.remote import RemoteEngine
-from inference.remote_adapters import is_name_of_version, name_of
+from inference.remote.adapters import is_name_of_version, name_of
+from inference.remote.engine import RemoteEngine
 from tests.engines import FAMILY, publish
 from tests.stand_in_vllm import BASE, StandInVllm, stand_in_vllm
 from twin.errors import AdapterError, ModelError, SettingsError

@@ -11,12 +11,12 @@ import anyio
 import httpx
 import pytest
 
-from inference.circuit import Circuit
-from inference.dialects import Kind
 from inference.engine import Request, Written
-from inference.remote_call import RemoteCall
-from inference.remote_client import ATTEMPTS, NoSuchModel, RemoteClient
-from tests.test_inference_circuit import Clock
+from inference.remote.call import RemoteCall
+from inference.remote.circuit import Circuit
+from inference.remote.client import ATTEMPTS, NoSuchModel, RemoteClient
+from inference.remote.dialects import Kind
+from tests.test_inference_remote_circuit import Clock
 from tests.wire import DONE, Wire, said
 from twin.errors import ModelError, SettingsError, TwinError
 from twin.sections import Reply

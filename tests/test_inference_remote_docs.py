@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from inference import remote_client
 from inference.answering import Answering
-from inference.circuit import Circuit
-from inference.remote import RemoteEngine
-from inference.remote_adapters import is_name_of_version
+from inference.remote import client as remote_client
+from inference.remote.adapters import is_name_of_version
+from inference.remote.circuit import Circuit
+from inference.remote.engine import RemoteEngine
 from inference.server.metrics import Metrics
 from tests.stand_in_vllm import stand_in_vllm
-from tests.test_inference_circuit import Clock
+from tests.test_inference_remote_circuit import Clock
 from twin.cli import VERBS
 from twin.sections import EngineSettings
 from twin.settings import Settings, known_keys

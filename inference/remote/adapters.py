@@ -14,8 +14,8 @@ import re
 from pathlib import Path
 from typing import Any, Protocol
 
-from inference.dialects import served
-from inference.remote_client import Answer, RemoteClient
+from inference.remote.client import Answer, RemoteClient
+from inference.remote.dialects import served
 from twin.errors import AdapterError, ModelError, SettingsError, TwinError
 from twin.manifest import Manifest
 
@@ -123,7 +123,7 @@ class ServedVersions:
 
 
 def models_of(client: RemoteClient) -> Any:
-    """What a server lists; see `inference.dialects.served`.
+    """What a server lists; see `inference.remote.dialects.served`.
 
     Raises:
         SettingsError: there is no such API at the address.

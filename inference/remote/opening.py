@@ -10,12 +10,12 @@ import logging
 import struct
 from collections.abc import Callable
 
-from inference.dialects import Kind, Served, refuse_unknown
 from inference.model_folder import fingerprint, locate
-from inference.prompt_text import PromptText
-from inference.remote import RemoteEngine, Server
-from inference.remote_adapters import ServedVersions, VllmAdapters, is_name_of_version, models_of
-from inference.remote_client import RemoteClient
+from inference.remote.adapters import ServedVersions, VllmAdapters, is_name_of_version, models_of
+from inference.remote.client import RemoteClient
+from inference.remote.dialects import Kind, Served, refuse_unknown
+from inference.remote.engine import RemoteEngine, Server
+from inference.remote.prompt_text import PromptText
 from inference.tokenizer import BaseTokenizer
 from twin.addresses import fault_of, is_loopback, place
 from twin.console import printable

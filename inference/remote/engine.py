@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.circuit import Circuit
-from inference.dialects import Kind, body, likeliest, probe
 from inference.engine import OnText, Request, Written
-from inference.prompt_text import PromptText
-from inference.remote_adapters import RemoteAdapters, is_name_of_version, name_of
-from inference.remote_call import RemoteCall
-from inference.remote_client import RemoteClient
+from inference.remote.adapters import RemoteAdapters, is_name_of_version, name_of
+from inference.remote.call import RemoteCall
+from inference.remote.circuit import Circuit
+from inference.remote.client import RemoteClient
+from inference.remote.dialects import Kind, body, likeliest, probe
+from inference.remote.prompt_text import PromptText
 from inference.tokenizer import BaseTokenizer
 from twin.errors import AdapterError, ModelError
 from twin.manifest import BaseIdentity, Manifest
@@ -43,7 +43,7 @@ class Server:
 
 
 class RemoteEngine:
-    """Fulfils `Engine` with a server elsewhere; see inference/remote_opening.py for how one is opened.
+    """Fulfils `Engine` with a server elsewhere; see inference/remote/opening.py for how one is opened.
 
     Args:
         as_text: spells prompts out for servers that take no ids.
@@ -76,7 +76,7 @@ class RemoteEngine:
             SettingsError: a setting is missing or wrong, or the server refuses the key.
             ModelError: the server does not answer, or serves another model.
         """
-        from inference.remote_opening import open_engine
+        from inference.remote.opening import open_engine
 
         return open_engine(settings)
 

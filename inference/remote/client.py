@@ -24,7 +24,7 @@ from anyio.from_thread import start_blocking_portal
 from httpx_sse import EventSource, SSEError
 from tenacity import AsyncRetrying
 
-from inference.circuit import Circuit, CircuitOpen
+from inference.remote.circuit import Circuit, CircuitOpen
 from inference.retrying import Passing, Pause, retry_after, tries
 from twin.addresses import is_loopback, place
 from twin.errors import ModelError, SettingsError

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-from inference.dialects import Kind, Piece, piece
 from inference.engine import OnText, Request, Written
-from inference.remote_client import NoSuchModel, RemoteClient
+from inference.remote.client import NoSuchModel, RemoteClient
+from inference.remote.dialects import Kind, Piece, piece
 from twin.errors import ModelError
 
 _LOOK_SECONDS = 0.05

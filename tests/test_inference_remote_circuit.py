@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from inference.circuit import Circuit, CircuitOpen
+from inference.remote.circuit import Circuit, CircuitOpen
 
 
 class Clock:

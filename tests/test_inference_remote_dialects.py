@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.dialects import Kind, Piece, body, likeliest, piece, probe, served
-from inference.prompt_text import PromptText
+from inference.remote.dialects import Kind, Piece, body, likeliest, piece, probe, served
+from inference.remote.prompt_text import PromptText
 from inference.tokenizer import BaseTokenizer
 from twin.errors import SettingsError
 from twin.sections import Reply
