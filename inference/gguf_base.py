@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ def gguf_of(settings: Settings) -> Path | None:
     return settings.cache / _EMBEDDED_FILE if settings.base.model == EMBEDDED_MODEL else None
 
 
-def gguf_base(settings: Settings, folder: Path, vocabulary: dict[str, int], fingerprint: str) -> Path:
+def gguf_base(settings: Settings, folder: Path, vocabulary: Callable[[], Mapping[str, int]], fingerprint: str) -> Path:
     """The GGUF of the configured base model, written out of its package or proven to be of the same model.
 
     Args:
         folder: where the same model lies as transformers reads it.
-        vocabulary: every token's text and id, as its tokenizer tells.
+        vocabulary: tells every token's text and id, as its tokenizer has them; asked when they must be compared.
         fingerprint: of that folder; a proof is kept under it and the file's size and time, as reading takes seconds.
 
     Raises:
@@ -53,7 +54,7 @@ def gguf_base(settings: Settings, folder: Path, vocabulary: dict[str, int], fing
     proof = f"{path.absolute()} {stat.st_size} {stat.st_mtime_ns} {fingerprint}"
     proofs = _read_proofs(settings.cache / _PROOFS)
     if proof not in proofs:
-        _refuse_other(path, json.loads((folder / "config.json").read_text()), vocabulary)
+        _refuse_other(path, json.loads((folder / "config.json").read_text()), vocabulary())
         _publish(settings.cache / _PROOFS, json.dumps([*proofs[-20:], proof]).encode())
     return path
 
@@ -84,7 +85,7 @@ def _embedded(target: Path) -> Path:
     return target
 
 
-def _refuse_other(path: Path, config: dict[str, Any], vocabulary: dict[str, int]) -> None:
+def _refuse_other(path: Path, config: dict[str, Any], vocabulary: Mapping[str, int]) -> None:
     """Raises ModelError unless a file holds the model that a configuration and a vocabulary describe."""
     import gguf
 

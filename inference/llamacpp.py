@@ -82,7 +82,7 @@ class LlamaCppEngine:
         folder = locate(settings)
         print_ = fingerprint(folder)
         tokenizer = FileTokenizer(folder, settings.cache / _FINGERPRINTS)
-        model = gguf_base(settings, folder, tokenizer.backend.get_vocab(with_added_tokens=True), print_)
+        model = gguf_base(settings, folder, lambda: tokenizer.backend.get_vocab(with_added_tokens=True), print_)
         engine = settings.engine
         shape = Shape(
             slots=engine.at_once,

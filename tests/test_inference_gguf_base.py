@@ -38,7 +38,7 @@ def test_the_embedded_model_is_written_out_once_and_only_whole(home: Settings, c
 
     package(monkeypatch, torn)
     with pytest.raises(ModelError, match="free 300 MB"):
-        gguf_base(home, Path("/nowhere"), {}, "")
+        gguf_base(home, Path("/nowhere"), dict, "")
     assert list(cache.iterdir()) == []
     calls: list[Path] = []
 
@@ -48,7 +48,7 @@ def test_the_embedded_model_is_written_out_once_and_only_whole(home: Settings, c
 
     package(monkeypatch, whole)
     for _ in range(2):
-        assert gguf_base(home, Path("/nowhere"), {}, "").read_bytes() == b"all of it"
+        assert gguf_base(home, Path("/nowhere"), dict, "").read_bytes() == b"all of it"
     assert len(calls) == 1
     assert [path.name for path in cache.iterdir()] == ["gemma3-270m-q4_k_m.gguf"]
 
@@ -59,7 +59,7 @@ def test_a_proof_is_read_once_for_a_file_and_again_when_it_changed(
     base = tiny_base("llama")
     path = write_gguf_base(base, tmp_path / "base.gguf")
     settings = home.model_copy(update={"base": Base(model=str(base)), "engine": EngineSettings(gguf=str(path))})
-    vocabulary = FileTokenizer(base).backend.get_vocab(with_added_tokens=True)
+    vocabulary = FileTokenizer(base).backend.get_vocab  # added tokens too, by itself
     reads: list[Path] = []
     reader = gguf.GGUFReader
     monkeypatch.setattr(gguf, "GGUFReader", lambda path: reads.append(path) or reader(path))
@@ -95,4 +95,4 @@ def test_a_file_of_another_shape_is_refused_by_what_differs(
     (folder / "config.json").write_text(json.dumps(config | change))
     settings = home.model_copy(update={"base": Base(model=str(base)), "engine": EngineSettings(gguf=str(path))})
     with pytest.raises(ModelError, match=why):
-        gguf_base(settings, folder, {}, "print")
+        gguf_base(settings, folder, dict, "print")

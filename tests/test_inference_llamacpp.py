@@ -370,7 +370,7 @@ def test_another_models_gguf_is_refused_by_what_differs(
     vocabulary = FileTokenizer(folder).backend.get_vocab(with_added_tokens=True)
     swapped = {token: (number + 1) % len(vocabulary) for token, number in vocabulary.items()}
     with pytest.raises(ModelError, match="tokens differ"):
-        gguf_base(settings_for(), folder, swapped, "another fingerprint")
+        gguf_base(settings_for(), folder, lambda: swapped, "another fingerprint")
 
 
 def test_a_gguf_whose_weights_are_cut_off_is_refused(settings_for: Any, tiny_gguf: Any, tmp_path: Path) -> None:
