@@ -14,17 +14,17 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from inference.engine import EngineTokenizer, OnText, Request, Written
 from inference.file_tokenizer import FileTokenizer
 from inference.gguf_adapter import write_gguf
 from inference.gguf_base import gguf_base
-from inference.llama_limits import refuse_adapter, unable, unmapped
+from inference.llama_limits import refuse_adapter, unable
 from inference.llama_server import LlamaServer, Shape
+from inference.llama_text import Text, asked
 from inference.machine import cores, has_gpu
 from inference.model_folder import fingerprint, locate
 from twin.errors import AdapterError, ModelError, SettingsError
@@ -36,7 +36,6 @@ _LIKELIEST = 32
 _CERTAIN = 1000  # logits
 _LOOK_SECONDS = 0.05
 _SPARE_TOKENS = 16
-_SEEDS = 2**32 - 1  # the last one means "any" to llama.cpp
 _FINGERPRINTS = "tokenizers.json"
 
 
@@ -162,15 +161,15 @@ class LlamaCppEngine:
         Raises:
             SettingsError: llama.cpp cannot sample in that way.
         """
-        asked = [_asked(request) for request in requests]
+        wanted = [asked(request) for request in requests]
         if self._serving is not None:
             self._put(None, None)  # the swap was proven: nobody goes back to the bare base model
         server = self._servers[self._serving]
         texts = [
-            _Text(place, request, self._end_texts(), on_text, is_cancelled) for place, request in enumerate(requests)
+            Text(place, request, self._end_texts(), on_text, is_cancelled) for place, request in enumerate(requests)
         ]
         running = {
-            self._threads.submit(server.ask, ask, text.told): text for ask, text in zip(asked, texts, strict=True)
+            self._threads.submit(server.ask, ask, text.told): text for ask, text in zip(wanted, texts, strict=True)
         }
         for future in running:
             self._running.add(future)
@@ -248,76 +247,9 @@ class LlamaCppEngine:
         ends = (*self._files.ends, self._files.pad)
         return tuple(text for token in ends if (text := self._files.backend.id_to_token(token)))
 
-    def _wait(self, running: Mapping[Future[None], _Text], is_cancelled: Callable[[], bool]) -> None:
+    def _wait(self, running: Mapping[Future[None], Text], is_cancelled: Callable[[], bool]) -> None:
         left: set[Future[None]] = set(running)
         while left:
             done, left = wait(left, _LOOK_SECONDS)
             if any(future.exception() for future in done) or is_cancelled():
                 return
-
-
-@dataclass(slots=True)
-class _Text:
-    """A text as it comes, piece by piece."""
-
-    place: int
-    request: Request
-    ends: tuple[str, ...]
-    on_text: OnText
-    is_cancelled: Callable[[], bool]
-    text: str = ""
-    count: int = 0
-    ended: Literal["turn", "length", "cancelled"] = "cancelled"
-    is_over: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def told(self, part: Mapping[str, Any]) -> bool:
-        """Take in a part of llama.cpp's answer; True when the text ends there."""
-        with self._lock:
-            return self._told(part)
-
-    def _told(self, part: Mapping[str, Any]) -> bool:
-        if self.is_over:
-            return True
-        (choice,) = part["choices"]
-        piece, why = choice["text"], choice["finish_reason"]
-        self.count = max(self.count, int(part.get("timings", {}).get("predicted_n") or 0))
-        end = next((end for end in self.ends if piece.endswith(end)), None)
-        if end is not None:
-            piece, why = piece.removesuffix(end), "stop"
-        if piece:
-            self.text += piece
-            self.on_text(self.place, piece)
-        if why is not None or (piece and self.request.is_complete(self.text)):
-            self.ended = "length" if why == "length" else "turn"
-            self.is_over = True
-        elif self.is_cancelled():
-            self.is_over = True
-        return self.is_over
-
-    def written(self) -> Written:
-        """What there is of it."""
-        with self._lock:
-            return Written((), self.text, math.nan, self.ended, self.count)
-
-
-def _asked(request: Request) -> dict[str, Any]:
-    """As llama.cpp takes it: the same rules in the same order as `inference.sampling`."""
-    how = request.how
-    if why := unmapped(how):
-        raise SettingsError(*why)
-    rules = {"top_k": how.top_k > 0, "top_p": how.top_p < 1, "min_p": how.min_p > 0}
-    return {
-        "prompt": list(request.prompt),
-        "n_predict": how.max_tokens,
-        "temperature": how.temperature,
-        "top_k": how.top_k,
-        "top_p": how.top_p,
-        "min_p": how.min_p,
-        "samplers": ["temperature", *(name for name, is_on in rules.items() if is_on and how.temperature)],
-        "seed": request.seed % _SEEDS,
-        "stream": True,
-        "cache_prompt": True,
-        "return_progress": True,
-        "timings_per_token": True,
-    }
