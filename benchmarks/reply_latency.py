@@ -10,8 +10,8 @@ of greedy replies without an end, by one chat and by four at once.
 
 Each side runs in processes of its own, in turns (`--rounds`); the best of each is told, since noise only ever adds.
 "transformers" is `generate` with peft on the unquantized base in the type that this CPU multiplies fastest; it reads
-every prompt anew, as it does by default. "llama.cpp" is a bare server of the same GGUF and adapter, asked in memory, with
-its defaults but for the number of threads and slots; "llamacpp" is our engine of that name.
+every prompt anew, as it does by default. "llama.cpp" is a bare server of the same GGUF and adapter, asked in memory,
+with its defaults but for the number of threads and slots; "llamacpp" is our engine of that name.
 """
 
 from __future__ import annotations

@@ -10,7 +10,17 @@ import re
 import sys
 
 _TOKEN = re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}")
-_CHATTY = ("gguf", "httpx", "httpcore", "matplotlib", "telegram", "apscheduler", "transformers", "bitsandbytes", "urllib3")
+_CHATTY = (
+    "gguf",
+    "httpx",
+    "httpcore",
+    "matplotlib",
+    "telegram",
+    "apscheduler",
+    "transformers",
+    "bitsandbytes",
+    "urllib3",
+)
 
 
 def redact(text: str) -> str:
