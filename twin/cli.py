@@ -39,6 +39,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "jobs": ("twin.commands", "jobs", "Show the job queue."),
     "bot": ("bot.cli", "bot", "Answer in Telegram."),
     "database": ("twin.database_cli", "database", "Encrypt the database, or make it plain again."),
+    "backup": ("twin.backup_cli", "backup", "Write everything into one file, also while it runs."),
+    "restore": ("twin.backup_cli", "restore", "Make a home of a backup, checked as a whole."),
     "up": ("twin.supervisor", "up", "Run worker and bot under one supervisor."),
 }
 

@@ -15,6 +15,7 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── JobError         the job queue refused
     ├── PrivacyError     what should be scrubbed cannot be read
     ├── TeacherError     a teacher's address does not answer, or may not be asked
+    ├── BackupError      a backup cannot be made, or is not whole
     └── BotError         the Telegram bot cannot be started
 """
 
@@ -84,6 +85,10 @@ class PrivacyError(TwinError):
 
 class TeacherError(TwinError):
     """A teacher's address does not answer, or may not be asked."""
+
+
+class BackupError(TwinError):
+    """A backup cannot be made, is not whole, or cannot be put in place."""
 
 
 class BotError(TwinError):

@@ -187,16 +187,19 @@ def keep_temporary_files_home() -> None:
     os.environ.setdefault("SQLITE_TMPDIR", str(default_home()))
 
 
-def load_settings() -> Settings:
+def load_settings(home: Path | None = None) -> Settings:
     """Read `twin.toml` and TWIN_* variables once; pass the result on explicitly.
+
+    Args:
+        home: whose; None for the home that TWIN_HOME names.
 
     Raises:
         SettingsError: the file is not TOML, a key is unknown (the nearest valid one is named), a value is wrong.
     """
-    file = settings_file(default_home())
+    file = settings_file(home or default_home())
     _refuse_unknown_variables(os.environ)
     try:
-        return Settings()
+        return Settings() if home is None else Settings(home=home)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file} is not valid TOML ({error})", "correct that line") from error
     except OSError as error:
