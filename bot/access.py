@@ -39,7 +39,7 @@ class Access:
 
     async def gate(self, update: Update, _: Any) -> None:
         """The first handler of every update: whoever may not talk to the bot gets no further, and no answer."""
-        message = update.message
+        message = update.message or update.edited_message
         sender = message.from_user if message else None
         if message is None or sender is None:
             raise ApplicationHandlerStop

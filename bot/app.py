@@ -9,8 +9,7 @@ import asyncio
 import logging
 import os
 import re
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from telegram import Update
@@ -91,7 +90,7 @@ class Daemon:
         access: Access,
         rhythm: Rhythm,
     ) -> None:
-        clock = time.time
+        clock = rhythm.clock.now
         self._rhythm = rhythm
         self._access = access
         self._store = store
@@ -106,7 +105,17 @@ class Daemon:
         self._commands = Commands(
             settings, access, self._history, self._engine, JobQueue(store.db), registry, rhythm, clock
         )
-        self._register(Conversations(settings, self._history, store.dialog_table, self._engine, rhythm, clock))
+        self._conversations = Conversations(
+            settings,
+            self._app.bot,
+            self._inbox,
+            self._history,
+            store.dialog_table,
+            self._engine,
+            rhythm,
+            self._settle,
+        )
+        self._register(self._conversations)
 
     async def serve(self) -> None:
         """Run until cancelled: messages are taken in, and wait, from before the model is loaded.
@@ -136,7 +145,8 @@ class Daemon:
     async def close(self) -> bool:
         """Finish the replies under way if that is soon, leave the others to the inbox, free the model."""
         await self._retraining.close()
-        await self._order.drain(self._rhythm.grace if self._engine.serving is not None else 0)
+        grace = self._rhythm.grace if self._engine.serving is not None else 0
+        await asyncio.gather(self._conversations.bursts.drain(grace), self._order.drain(grace))
         if self._app.running:
             await self._app.stop()
         await self._app.shutdown()
@@ -146,11 +156,13 @@ class Daemon:
     def _register(self, conversations: Conversations) -> None:
         add = self._app.add_handler
         add(TypeHandler(Update, self._access.gate), group=-1)
-        for name in ("start", "help", "status", "reset"):
+        for name in ("start", "help", "status"):
             add(CommandHandler(name, getattr(self._commands, name), filters=_NEW))
+        add(CommandHandler("reset", conversations.after_answers(self._commands.reset), filters=_NEW))
         add(CommandHandler("retrain", self._access.owner_only(self._retraining.command), filters=_NEW))
         add(MessageHandler(_NEW & filters.COMMAND, self._commands.help))
         add(MessageHandler(_NEW, conversations.answer))
+        add(MessageHandler(filters.UpdateType.EDITED_MESSAGE, conversations.revise))
         self._app.add_error_handler(log_failure)
 
     async def _again(self, kept: dict[str, Any]) -> None:
@@ -162,9 +174,15 @@ class Daemon:
         await self._app.update_queue.put(update)
 
     def _answered(self, update_id: int) -> None:
+        """An update went through its handler; one that waits for an answer stays open until that is sent."""
+        if not self._conversations.bursts.holds(update_id):
+            self._settle([update_id])
+
+    def _settle(self, update_ids: Collection[int]) -> None:
         with self._store.atomic():
-            self._inbox.close(update_id)
-            self._history.settle(update_id)
+            for update_id in update_ids:
+                self._inbox.close(update_id)
+                self._history.settle(update_id)
 
 
 def _quieten_library() -> None:

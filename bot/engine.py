@@ -67,12 +67,15 @@ class Engine:
             ) from error
         self._loaded.set()
 
-    async def reply(self, asked: Callable[[str], Conversation]) -> TwinReply | None:
+    async def reply(
+        self, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool] = lambda: False
+    ) -> TwinReply | None:
         """Answer one conversation, beside those of other chats.
 
         Args:
             asked: makes the conversation, given the language (ISO 639-1) in which what answers was taught to read
                 placeholders; called in a thread.
+            is_dropped: tells, in any thread, that nobody waits for the reply any more: it then ends where it is.
 
         Returns:
             None while no trained version serves: what the bare base model would say are not the owner's words.
@@ -82,7 +85,7 @@ class Engine:
             Exception: whatever the generator raised.
         """
         await self._loaded.wait()
-        reply = await self._run(lambda: self._reply(asked))
+        reply = await self._run(lambda: self._reply(asked, is_dropped))
         if reply is not None and reply.ended == "cancelled":
             raise asyncio.CancelledError
         return reply
@@ -119,14 +122,15 @@ class Engine:
         self._yielding.enter_context(yielding(self._settings, generator))
         self._generator = generator
 
-    def _reply(self, asked: Callable[[str], Conversation]) -> TwinReply | None:
+    def _reply(self, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool]) -> TwinReply | None:
         generator = self._generator
         assert generator is not None
         try:
             generator.refresh()
             if generator.adapter is None:
                 return None
-            return generator.reply(asked(generator.prompt.language), Wish(is_cancelled=self._is_closing.is_set))
+            wish = Wish(is_cancelled=lambda: self._is_closing.is_set() or is_dropped())
+            return generator.reply(asked(generator.prompt.language), wish)
         finally:
             self._look_at(generator)
 

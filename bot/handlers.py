@@ -1,13 +1,14 @@
-"""What the twin does with a message: remember it, generate while typing, send bubble by bubble.
+"""What the twin does with messages: gather bursts, generate while typing, send bubble by bubble.
 
 Knows nothing of who may write, or of commands.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,11 +17,15 @@ from telegram import Bot, Update
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot import wording
+from bot.access import Handler
+from bot.bursts import Burst, Bursts, Heard
 from bot.delivery import deliver, pieces
 from bot.engine import Engine
 from bot.history import History
+from bot.inbox import Inbox
 from bot.incoming import as_message
 from bot.pacing import Rhythm, typing
+from bot.pauses import Pauses
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
@@ -36,55 +41,125 @@ class Conversations:
 
     Args:
         dialogs: where the owner's own chats with the same people are known by name and relation.
-        clock: gives the time as UTC epoch seconds.
+        settle: closes updates that are answered, all at once or none.
+
+    Attributes:
+        bursts: what waits for an answer, and the answers under way.
     """
 
     def __init__(
         self,
         settings: Settings,
+        bot: Bot,
+        inbox: Inbox,
         history: History,
         dialogs: Dialogs,
         engine: Engine,
         rhythm: Rhythm,
-        clock: Callable[[], float],
+        settle: Callable[[Collection[int]], None],
     ) -> None:
         self._owner = settings.bot_owner
         self._telegram = settings.telegram
         self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
+        self._bot = bot
+        self._inbox = inbox
         self._history = history
         self._dialogs = dialogs
         self._engine = engine
         self._rhythm = rhythm
-        self._clock = clock
+        self._pauses = Pauses(settings, rhythm.random)
+        self._settle = settle
+        quiet, most = settings.telegram.debounce_seconds, settings.telegram.debounce_most_seconds
+        self.bursts = Bursts(self._answer, quiet, most, rhythm.clock)
 
-    async def answer(self, update: Update, context: Any) -> None:
-        """Answer one message. Interrupted anywhere and called again, it goes on where it was."""
+    async def answer(self, update: Update, _: Any) -> None:
+        """A message came: it is answered with the burst that it belongs to, after this has returned."""
         message = update.message
         assert message is not None
-        heard = as_message(message)
-        if fate(heard) != "shown":
+        heard = Heard(update.update_id, as_message(message), message.from_user.full_name if message.from_user else None)
+        if fate(heard.message) != "shown" or not self._inbox.is_open(update.update_id):
             return
-        self._history.hear(update.update_id, heard)
-        if not self._history.planned(update.update_id):
-            name = message.from_user.full_name if message.from_user else None
-            reply = await self._generate(context.bot, update.update_id, message.chat_id, name)
-            if isinstance(reply, str):  # the bot's own words, which the twin never said
-                await deliver(partial(context.bot.send_message, message.chat_id, reply), self._rhythm)
-                return
-            bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
-            self._history.plan(update.update_id, message.chat_id, bubbles, reply.adapter, self._clock())
-        await self._send(context.bot, update.update_id, message.chat_id)
+        is_begun = update.update_id in self._history.unsettled(message.chat_id)
+        if is_begun and self._history.planned(message.chat_id):
+            self.bursts.resume(heard)
+        else:
+            self.bursts.add(heard)
 
-    async def _generate(self, bot: Bot, update_id: int, chat_id: int, name: str | None) -> TwinReply | str:
+    async def revise(self, update: Update, _: Any) -> None:
+        """A message was edited: it is remembered, and if it is not answered yet, answered as it reads now."""
+        message = update.edited_message
+        assert message is not None
+        edited = as_message(message)
+        if fate(edited) == "shown":
+            self._history.revise(edited)
+            self.bursts.revise(update.update_id, edited)
+
+    def after_answers(self, handler: Handler) -> Handler:
+        """The same handler of commands, after all that came before it in that chat is answered."""
+
+        async def waiting(update: Update, context: Any) -> None:
+            assert update.effective_chat is not None
+            await self.bursts.finish(update.effective_chat.id)
+            await handler(update, context)
+
+        return waiting
+
+    async def _answer(self, burst: Burst) -> None:
+        """Answer a burst to its end. Interrupted anywhere and called again, it goes on where it was."""
+        with _survived():
+            await self._say(burst)
+        with _survived():
+            self._settle(burst.updates | self._history.unsettled(burst.chat_id))
+
+    async def _say(self, burst: Burst) -> None:
+        if self._history.planned(burst.chat_id):  # by an earlier run, or before a failure
+            await self._send(burst)
+            self._settle(self._history.unsettled(burst.chat_id))
+        if burst.is_planned:
+            return
+        reply = await self._reply(burst)
+        if isinstance(reply, str):  # the bot's own words, which the twin never said
+            await deliver(partial(self._bot.send_message, burst.chat_id, reply), self._rhythm)
+            return
+        bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
+        leader, now = burst.heard[0].update_id, self._rhythm.clock.now()
+        self._history.plan(leader, burst.chat_id, bubbles, reply.adapter, now)
+        await self._send(burst)
+
+    async def _reply(self, burst: Burst) -> TwinReply | str:
+        """The answer to all of a burst, however it changed meanwhile; from now on it does not."""
+        reply = None
+        while reply is None:
+            await burst.gathered()
+            for heard in burst.heard:
+                self._history.hear(heard.update_id, heard.message)
+            reply = await burst.unless_changed(self._think(burst))
+        burst.close()
+        return reply
+
+    async def _think(self, burst: Burst) -> TwinReply | str:
+        """Generate, and let pass what is left of the time that the owner would take."""
+        asked_at = self._rhythm.clock.now() - burst.silence
+        async with typing(self._bot, burst.chat_id, self._rhythm.typing):
+            reply = await self._generate(burst)
+            if isinstance(reply, TwinReply):
+                await burst.pause(self._pauses.before_first(reply.adapter, asked_at) - burst.silence)
+        return reply
+
+    async def _generate(self, burst: Burst) -> TwinReply | str:
         """The twin's reply, or what to say in its place; why generating failed is logged without what was said."""
+        chat_id = burst.chat_id
         messages = self._history.messages(chat_id, self._telegram.history_messages)
-        asked = partial(_conversation, messages, self._gap, self._peer(chat_id, name), self._clock())
+        peer = self._peer(chat_id, burst.heard[-1].name)
+        asked = partial(_conversation, messages, self._gap, peer, self._rhythm.clock.now())
+        is_dropped = threading.Event()
         try:
-            async with typing(bot, chat_id, self._rhythm.typing):
-                reply = await self._engine.reply(asked)
+            reply = await self._engine.reply(asked, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
-            _log.error("The reply to update %d failed (%s)", update_id, type(error).__name__)
+            _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
             return APOLOGY
+        finally:
+            is_dropped.set()
         if reply is not None:
             return reply
         serving = self._engine.serving
@@ -96,17 +171,20 @@ class Conversations:
         known = self._dialogs.peer(chat_id)
         return Peer(known.name or name, known.relation)
 
-    async def _send(self, bot: Bot, update_id: int, chat_id: int) -> None:
+    async def _send(self, burst: Burst) -> None:
         """Send what is planned and not sent yet, with pauses between bubbles."""
-        for number, planned in enumerate(self._history.planned(update_id)):
+        serving = self._engine.serving
+        for number, planned in enumerate(self._history.planned(burst.chat_id)):
             if planned.is_sent:
                 continue
-            if number:
-                await asyncio.sleep(self._telegram.bubble_pause_seconds)
+            seconds = self._pauses.before(serving.adapter if serving else None, planned.text) if number else 0
+            if seconds > 0:
+                async with typing(self._bot, burst.chat_id, self._rhythm.typing):
+                    await burst.pause(seconds)
             try:
-                message = await deliver(partial(bot.send_message, chat_id, planned.text), self._rhythm)
+                message = await deliver(partial(self._bot.send_message, burst.chat_id, planned.text), self._rhythm)
             except (BadRequest, Forbidden):
-                _log.warning("Telegram refused a bubble in reply to update %d", update_id)
+                _log.warning("Telegram refused a bubble in reply to update %d", burst.heard[0].update_id)
                 self._history.drop(planned)
             else:
                 self._history.sent(planned, message.message_id)
@@ -119,9 +197,22 @@ def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: 
     return Conversation.of(session, at) if session is not None else Conversation((), peer, at=at)
 
 
+@contextmanager
+def _survived() -> Iterator[None]:
+    """One failure must not end a chat."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it was
+        _note(error)
+
+
 async def log_failure(_: object, context: Any) -> None:
-    """The application's error handler: the kind of error and its place, never its text (URLs hold the token)."""
-    error = context.error
+    """The application's error handler."""
+    _note(context.error)
+
+
+def _note(error: Exception) -> None:
+    """Log the kind of error and its place, never its text (URLs hold the token)."""
     if isinstance(error, TelegramError):
         _log.warning("Telegram refused a request (%s)", type(error).__name__)
         return

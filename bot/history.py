@@ -54,8 +54,27 @@ class History:
             ],
         )
 
+    def revise(self, edited: Message) -> None:
+        """A message was edited: it says that from now on, if it is one that was stored."""
+        self._db.execute(
+            "update bot_messages set text = ?, media = ?, media_note = ?"
+            " where chat_id = ? and message_id = ? and speaker = ?",
+            [edited.text, edited.media, edited.media_note, edited.chat_id, edited.message_id, _OTHER],
+        )
+
+    def unsettled(self, chat_id: int) -> set[int]:
+        """The updates whose messages are stored and not answered to the end."""
+        rows = self._db.execute(
+            "select update_id from bot_messages where chat_id = ? and speaker = ? and update_id is not null",
+            [chat_id, _OTHER],
+        )
+        return {update_id for (update_id,) in rows}
+
     def plan(self, update_id: int, chat_id: int, bubbles: Sequence[str], adapter: str | None, at: float) -> None:
-        """Store a reply, all of it, before its first bubble is sent."""
+        """Store a reply, all of it, before its first bubble is sent.
+
+        It answers all that is unsettled in that chat; `update_id` is any of these.
+        """
         with self._db.atomic():
             for text in bubbles:
                 self._db.execute(
@@ -64,11 +83,12 @@ class History:
                     [chat_id, _OWNER, text, at, adapter, update_id],
                 )
 
-    def planned(self, update_id: int) -> list[Planned]:
-        """The reply to an update that is not settled, in order; empty when none was written yet."""
+    def planned(self, chat_id: int) -> list[Planned]:
+        """The reply to what is unsettled in a chat, in order; empty when none was written yet."""
         rows = self._db.execute(
-            "select id, text, message_id is not null from bot_messages where update_id = ? and speaker = ? order by id",
-            [update_id, _OWNER],
+            "select id, text, message_id is not null from bot_messages"
+            " where chat_id = ? and speaker = ? and update_id is not null order by id",
+            [chat_id, _OWNER],
         )
         return [Planned(number, text, bool(is_sent)) for number, text, is_sent in rows]
 

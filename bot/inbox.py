@@ -42,6 +42,11 @@ class Inbox:
         )
         return bool(cursor.rowcount)
 
+    def is_open(self, update_id: int) -> bool:
+        """Whether an update is here and was not answered yet."""
+        found = self._db.execute("select 1 from bot_inbox where update_id = ? and answered_at is null", [update_id])
+        return found.fetchone() is not None
+
     def close(self, update_id: int) -> None:
         """Mark an update answered, and forget what it said."""
         self._db.execute(
@@ -62,14 +67,14 @@ class Inbox:
 def _chat_id(update: dict[str, Any]) -> int | None:
     """Where a message was written; None for what is no message, or a malformed one."""
     match update:
-        case {"message": {"chat": {"id": int(chat_id)}}}:
+        case {"message": {"chat": {"id": int(chat_id)}}} | {"edited_message": {"chat": {"id": int(chat_id)}}}:
             return chat_id
         case _:
             return None
 
 
 def read(update: dict[str, Any]) -> Update | None:
-    """An update with a message in it; None for other kinds and for what cannot be read.
+    """An update with a message in it, new or edited; None for other kinds and for what cannot be read.
 
     python-telegram-bot fetches an update that it cannot parse again and again: such a one must not reach it.
     """
@@ -78,7 +83,7 @@ def read(update: dict[str, Any]) -> Update | None:
     except Exception as error:  # noqa: BLE001 - a foreign parser on foreign input raises what it likes
         _log.warning("The update %d cannot be read (%s) and is left out", update["update_id"], type(error).__name__)
         return None
-    return parsed if parsed.message is not None else None
+    return parsed if parsed.message is not None or parsed.edited_message is not None else None
 
 
 class InboxRequest(HTTPXRequest):

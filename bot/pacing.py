@@ -1,4 +1,4 @@
-"""How fast the bot moves: its intervals, and the typing action.
+"""How fast the bot moves: its clock, its intervals, its chance, and the typing action.
 
 Knows nothing of what is said.
 """
@@ -6,13 +6,31 @@ Knows nothing of what is said.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 
 from telegram import Bot
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
+
+
+class Clock:
+    """The time, and waiting for it: tests have one of their own."""
+
+    def now(self) -> float:
+        """UTC epoch seconds."""
+        return time.time()
+
+    def ticks(self) -> float:
+        """Seconds since some moment; unlike `now`, nobody sets them."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long."""
+        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,8 @@ class Rhythm:
         grace: how long a stopping bot waits for replies under way.
         close: how long it then waits for the generator to free its model.
         look: how long /status waits for the generator before it tells what was last known.
+        clock: what bursts and pauses are timed by.
+        random: what pauses are drawn with.
     """
 
     typing: float = 4.0
@@ -35,6 +55,8 @@ class Rhythm:
     grace: float = 5.0
     close: float = 1.5
     look: float = 3.0
+    clock: Clock = field(default_factory=Clock)
+    random: Random = field(default_factory=Random)
 
 
 @asynccontextmanager

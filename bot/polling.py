@@ -19,6 +19,7 @@ from bot.pacing import Rhythm
 from twin.errors import BotError
 
 LONG_POLL_SECONDS = 30
+KINDS = [Update.MESSAGE, Update.EDITED_MESSAGE]
 CONFLICTS = 3  # a poll that a killed process left behind conflicts once or twice
 _log = logging.getLogger(__name__)
 
@@ -92,14 +93,14 @@ async def poll(bot: Bot, accept: Callable[[Update], Awaitable[None]], rhythm: Rh
     offset = 0
     while True:
         try:
-            updates = await bot.get_updates(offset=offset, timeout=LONG_POLL_SECONDS, allowed_updates=[Update.MESSAGE])
+            updates = await bot.get_updates(offset=offset, timeout=LONG_POLL_SECONDS, allowed_updates=KINDS)
         except TelegramError as error:
             problem = error
         else:
             patience.reached()
             for update in updates:
                 offset = update.update_id + 1
-                if update.message is not None:
+                if update.effective_chat is not None:
                     await accept(update)
             continue
         await patience.after(problem)

@@ -31,7 +31,7 @@ def answer(history: History, update_id: int, message: Message, *texts: str) -> N
     """One update from its coming to the last bubble sent."""
     history.hear(update_id, message)
     history.plan(update_id, message.chat_id, texts, "v0", message.sent_at.timestamp() + 5)
-    for number, planned in enumerate(history.planned(update_id)):
+    for number, planned in enumerate(history.planned(message.chat_id)):
         history.sent(planned, 100 * message.message_id + number)
     history.settle(update_id)
 

@@ -237,7 +237,15 @@ class Telegram(Section):
     owner_id: int | None = Field(None, description="who may /retrain; default: owner.id")
     allowed_ids: frozenset[int] = Field(frozenset(), description="who else gets answers")
     bot_api_url: str | None = Field(None, description="address of a self-hosted Bot API server")
-    bubble_pause_seconds: float = Field(0.8, ge=0, description="between the bubbles of a reply")
+    debounce_seconds: float = Field(
+        3, ge=0, description="messages are answered together once nothing more came for so long; 0: one by one"
+    )
+    debounce_most_seconds: float = Field(30, ge=0, description="the longest they are gathered, from the first on")
+    pacing: Literal["owner", "fast"] = Field(
+        "owner", description="how bubbles follow one another: at your own pace, if a dataset tells it, or fast"
+    )
+    longest_pause_seconds: float = Field(20, ge=0, description="however long you would take, the twin waits no longer")
+    bubble_pause_seconds: float = Field(0.8, ge=0, description="between bubbles when fast, or when no pace is known")
     history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
 
 
