@@ -184,7 +184,8 @@ def _print_restored(restored: Restored) -> None:
             fg="yellow",
         )
     if restored.forgotten is None:
-        click.secho(f"If you wanted something forgotten after {when}, it is back: use `twin forget` again.", fg="yellow")
+        sentence = f"If you wanted something forgotten after {when}, it is back: use `twin forget` again."
+        click.secho(sentence, fg="yellow")
     elif restored.forgotten:
         click.echo(f"Forgotten again: what you wanted forgotten since, {restored.forgotten} times.")
     if restored.stale:

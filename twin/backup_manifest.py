@@ -108,7 +108,7 @@ class BackupManifest:
             files = {name: Entry(**entry) for name, entry in values.pop("files").items()}
             manifest = cls(**values, files=files)
             _check(manifest)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise BackupError("The manifest of the backup is damaged", "take another backup") from error
         if manifest.schema not in {migration.name for migration in migrations._migrations}:
             raise _newer(values)
