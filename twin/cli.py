@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "database": ("twin.database_cli", "database", "Encrypt the database, or make it plain again."),
     "backup": ("twin.backup_cli", "backup", "Write everything into one file, also while it runs."),
     "restore": ("twin.backup_cli", "restore", "Make a home of a backup, checked as a whole."),
+    "install-service": ("twin.service_cli", "install_service", "Let systemd run your twin, shut in."),
     "up": ("twin.supervisor", "up", "Run worker and bot under one supervisor."),
 }
 

@@ -16,6 +16,7 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── PrivacyError     what should be scrubbed cannot be read
     ├── TeacherError     a teacher's address does not answer, or may not be asked
     ├── BackupError      a backup cannot be made, or is not whole
+    ├── ServiceError     systemd cannot be told to run it
     └── BotError         the Telegram bot cannot be started
 """
 
@@ -97,3 +98,7 @@ class BotError(TwinError):
 
 class ServerError(TwinError):
     """The HTTP server cannot be started."""
+
+
+class ServiceError(TwinError):
+    """systemd cannot be told to run twin."""

@@ -45,6 +45,7 @@ from twin.sections import (
 
 HOME_VARIABLE = "TWIN_HOME"
 CACHE_VARIABLE = "TWIN_CACHE"
+HUB_VARIABLE = "HF_HOME"  # of a library; read only to tell a service
 TOKEN_VARIABLE = "TWIN_BOT_TOKEN"
 DATABASE_KEY_VARIABLE = "TWIN_DATABASE_KEY"
 TEACHER_KEY_VARIABLE = "TWIN_TEACHER_KEY"
@@ -153,7 +154,7 @@ class Settings(BaseSettings):
     @property
     def cache(self) -> Path:
         """Converted base models: nothing private, safe to delete, shared by all homes."""
-        return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("twin")).expanduser()
+        return cache_folder()
 
     @property
     def bot_owner(self) -> int | None:
@@ -169,6 +170,27 @@ def default_home() -> Path:
 def settings_file(home: Path) -> Path:
     """Where a home keeps its settings."""
     return home / "twin.toml"
+
+
+def cache_folder() -> Path:
+    """TWIN_CACHE, else the platform's cache folder."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("twin")).expanduser()
+
+
+def hub_folder() -> Path:
+    """Where Hugging Face's library keeps what it downloads: HF_HOME, else its usual place."""
+    return Path(os.environ.get(HUB_VARIABLE) or platformdirs.user_cache_dir("huggingface")).expanduser()
+
+
+def given_places() -> dict[str, Path]:
+    """Of TWIN_HOME, TWIN_CACHE and HF_HOME those that are set, absolute."""
+    names = (HOME_VARIABLE, CACHE_VARIABLE, HUB_VARIABLE)
+    return {name: Path(os.environ[name]).expanduser().absolute() for name in names if os.environ.get(name)}
+
+
+def variables_left_behind() -> list[str]:
+    """Names of the TWIN_* variables that are no places: whoever starts twin in another way must see to them."""
+    return sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in (HOME_VARIABLE, CACHE_VARIABLE))
 
 
 def secure_umask() -> None:

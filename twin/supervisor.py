@@ -12,11 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 
 from twin.errors import TwinError
-from twin.log import redact
+from twin.log import log_to_file, passed_on, redact
 from twin.processes import StopRequest, start_child, stop_children
 from twin.settings import load_settings
 
@@ -161,14 +162,19 @@ class GaveUp(TwinError):
 
 
 @click.command()
+@click.option(
+    "--log-file", type=click.Path(path_type=Path), help="Write what is said here into this file too; it turns."
+)
 @click.pass_context
-def up(context: click.Context) -> None:
+def up(context: click.Context, log_file: Path | None) -> None:
     """Run worker and bot together until stopped; a crashed one is restarted.
 
     Ctrl-C or SIGTERM stops both. When one of them needs you (no token, a wrong setting), both stop and say why.
     """
     load_settings()
+    if log_file is not None:
+        log_to_file(log_file.expanduser())
     verbose = ["--verbose"] if context.find_root().params.get("verbose") else []
     commands = {name: [sys.executable, "-m", "twin", *verbose, name] for name in ("worker", "bot")}
     with StopRequest().on_signals() as stop:
-        Supervisor(commands, stop, say=lambda line: click.echo(line, err=True)).run()
+        Supervisor(commands, stop, say=passed_on.info).run()
