@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inference.answering import Answering
 from inference.choosing import choose
 from inference.guard import Guard
-from inference.llama_limits import unable
+from inference.llamacpp.limits import unable
 from twin.errors import SettingsError
 from twin.settings import Settings
 
@@ -38,7 +38,7 @@ def engine_for(settings: Settings) -> Engine:
     if kind == "llamacpp":
         if problem := unable(settings):
             raise SettingsError(*problem)
-        from inference.llamacpp import LlamaCppEngine
+        from inference.llamacpp.engine import LlamaCppEngine
 
         return LlamaCppEngine.open(settings)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal
 
-from inference.llama_limits import refuse_adapter, unable
+from inference.llamacpp.limits import refuse_adapter, unable
 from inference.machine import has_gpu
 from inference.model_folder import locate
 from twin.errors import AdapterError, ModelError
@@ -45,7 +45,7 @@ def choose(settings: Settings) -> Choice:
 def _against_llamacpp(settings: Settings) -> str | None:
     if problem := unable(settings):
         return "; ".join(problem)
-    from inference.gguf_base import gguf_of
+    from inference.llamacpp.base import gguf_of
 
     path = gguf_of(settings)
     if path is None:

@@ -181,7 +181,7 @@ def _owner(settings: Settings) -> Finding:
 def _engine(settings: Settings) -> Finding:
     """What would serve, and why."""
     from inference.choosing import choose
-    from inference.llama_limits import unable
+    from inference.llamacpp.limits import unable
 
     choice = choose(settings)
     problem = unable(settings) if choice.kind == "llamacpp" else None

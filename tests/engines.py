@@ -18,7 +18,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from inference.engine import Engine
-from inference.llamacpp import LlamaCppEngine
+from inference.llamacpp.engine import LlamaCppEngine
 from inference.local import LocalEngine
 from inference.remote.engine import RemoteEngine
 from inference.tokenizer import BaseTokenizer

@@ -14,7 +14,7 @@ import pytest
 from inference import choosing, machine
 from inference.building import engine_for
 from inference.choosing import choose
-from inference.llamacpp import LlamaCppEngine
+from inference.llamacpp.engine import LlamaCppEngine
 from inference.local import LocalEngine
 from tests.conftest import Ran
 from tests.test_inference_export import publish
@@ -69,7 +69,7 @@ def test_what_llama_cpp_cannot_do_goes_to_the_local_engine_unless_it_was_asked_f
 
 
 def test_without_the_packages_the_reason_names_the_command(able: Settings, monkeypatch: Any) -> None:
-    monkeypatch.setattr("inference.llama_limits.find_spec", lambda _: None)
+    monkeypatch.setattr("inference.llamacpp.limits.find_spec", lambda _: None)
     assert choose(able).kind == "local"
     assert "pip install '.[llamacpp]'" in choose(able).why
 
@@ -125,5 +125,5 @@ def test_a_gpu_counts_when_torch_as_installed_can_use_it(monkeypatch: Any) -> No
 
 
 def test_choosing_and_building_import_no_torch() -> None:
-    code = "import inference.building, inference.llamacpp, inference.choosing, sys; print('torch' in sys.modules)"
+    code = "import inference.building, inference.llamacpp.engine, inference.choosing, sys; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

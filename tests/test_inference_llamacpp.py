@@ -19,8 +19,8 @@ from transformers import AutoModelForCausalLM
 
 from inference.engine import Request
 from inference.file_tokenizer import FileTokenizer
-from inference.gguf_base import gguf_base
-from inference.llamacpp import LlamaCppEngine
+from inference.llamacpp.base import gguf_base
+from inference.llamacpp.engine import LlamaCppEngine
 from inference.tokenizer import BaseTokenizer
 from tests.test_inference_export import strong_adapter
 from tests.tiny import make_base
@@ -398,7 +398,7 @@ def test_sampling_that_llama_cpp_has_not_is_refused_and_never_approximated(
 
 
 def test_without_the_package_it_says_what_to_install(settings_for: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("inference.llama_limits.find_spec", lambda _: None)
+    monkeypatch.setattr("inference.llamacpp.limits.find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"llama.cpp is not installed.*pip install '.\[llamacpp\]'"):
         LlamaCppEngine.open(settings_for())
 
@@ -426,7 +426,7 @@ def test_it_needs_no_torch_listens_nowhere_and_leaves_ctrl_c_alone(settings_for:
 _ALONE = """
 import json, os, pathlib, signal, sys
 from inference.engine import Request
-from inference.llamacpp import LlamaCppEngine
+from inference.llamacpp.engine import LlamaCppEngine
 from twin.sections import Reply
 from twin.settings import load_settings
 engine = LlamaCppEngine.open(load_settings())

@@ -21,10 +21,10 @@ from typing import Any
 from inference.engine import EngineTokenizer, OnText, Request, Written
 from inference.file_tokenizer import FileTokenizer
 from inference.gguf_adapter import write_gguf
-from inference.gguf_base import gguf_base
-from inference.llama_limits import refuse_adapter, unable
-from inference.llama_server import LlamaServer, Shape
-from inference.llama_text import Text, asked
+from inference.llamacpp.base import gguf_base
+from inference.llamacpp.limits import refuse_adapter, unable
+from inference.llamacpp.server import LlamaServer, Shape
+from inference.llamacpp.text import Text, asked
 from inference.machine import cores, has_gpu
 from inference.model_folder import fingerprint, locate
 from twin.errors import AdapterError, ModelError, SettingsError

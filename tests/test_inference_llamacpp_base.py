@@ -12,9 +12,9 @@ from typing import Any
 import gguf
 import pytest
 
-from inference import gguf_base as module
 from inference.file_tokenizer import FileTokenizer
-from inference.gguf_base import gguf_base
+from inference.llamacpp import base as module
+from inference.llamacpp.base import gguf_base
 from tests.tiny_gguf import write_gguf_base
 from twin.errors import ModelError
 from twin.sections import Base, EngineSettings

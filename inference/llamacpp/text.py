@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from inference.engine import OnText, Request, Written
-from inference.llama_limits import unmapped
+from inference.llamacpp.limits import unmapped
 from twin.errors import SettingsError
 
 _SEEDS = 2**32 - 1  # the last one means "any" to llama.cpp
