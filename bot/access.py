@@ -9,9 +9,11 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from telegram import Update
+from telegram import Message, Update, User
 from telegram.ext import ApplicationHandlerStop
 
+from bot.invites import Invites
+from bot.people import People
 from twin.errors import BotError
 from twin.settings import Settings, settings_file
 
@@ -19,50 +21,93 @@ Handler = Callable[[Update, Any], Coroutine[Any, Any, None]]
 _log = logging.getLogger(__name__)
 
 
+def owner_of(settings: Settings) -> int:
+    """The owner's user id.
+
+    Raises:
+        BotError: the settings do not say who the owner is.
+    """
+    if settings.bot_owner is None:
+        raise BotError(
+            "The bot does not know whose it is",
+            f"set telegram.owner_id to your Telegram user id in {settings_file(settings.home)}",
+        )
+    return settings.bot_owner
+
+
 class Access:
-    """The owner, the allow-list, and the ids that were turned away already.
+    """The owner, those who are allowed, and the ids that were turned away already.
 
     Raises:
         BotError: the settings do not say who the owner is.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        if settings.bot_owner is None:
-            raise BotError(
-                "The bot does not know whose it is",
-                f"set telegram.owner_id to your Telegram user id in {settings_file(settings.home)}",
-            )
-        self.owner: int = settings.bot_owner
-        self.allowed = settings.telegram.allowed_ids | {self.owner}
+    def __init__(self, settings: Settings, people: People, invites: Invites) -> None:
+        self.owner = owner_of(settings)
+        self._people = people
+        self._invites = invites
         self._owner_name = settings.owner.name
         self._turned_away: set[int] = set()
 
     async def gate(self, update: Update, _: Any) -> None:
-        """The first handler of every update: whoever may not talk to the bot gets no further, and no answer."""
-        message = update.message or update.edited_message
-        sender = message.from_user if message else None
-        if message is None or sender is None:
+        """The first handler of every update: whoever may not talk to the bot gets no further, and no answer.
+
+        A stranger comes in with an invite, and only with one.
+        """
+        found = sender_and_message(update)
+        if found is None:
             raise ApplicationHandlerStop
-        if sender.id not in self.allowed:
+        sender, message = found
+        is_private = message.chat.type == message.chat.PRIVATE
+        if not self._people.may_talk(sender.id) and not (is_private and self._comes_in(update, sender)):
             self._note(sender.id, "user %d, who is not on the allow-list")
             raise ApplicationHandlerStop
-        if message.chat.type != message.chat.PRIVATE:
+        if not is_private:
             self._note(message.chat.id, "chat %d, which is not a private one")
             raise ApplicationHandlerStop
 
+    def is_owners(self, update: Update) -> bool:
+        """Whether the owner sent this, in the owner's own chat with the bot."""
+        found = sender_and_message(update)
+        return found is not None and found[0].id == self.owner and found[1].chat.id == self.owner
+
     def owner_only(self, handler: Handler) -> Handler:
-        """The same handler, for the owner; everybody else is told so."""
+        """The same handler of commands or of buttons, for the owner; everybody else is told so."""
 
         async def guarded(update: Update, context: Any) -> None:
-            assert update.message is not None and update.message.from_user is not None
-            if update.message.from_user.id == self.owner:
+            if self.is_owners(update):
                 await handler(update, context)
-            else:
-                await update.message.reply_text(f"Only {self._owner_name} can do that.")
+            elif update.callback_query is not None:
+                await update.callback_query.answer(self._refusal)
+            elif update.message is not None:
+                await update.message.reply_text(self._refusal)
 
         return guarded
+
+    @property
+    def _refusal(self) -> str:
+        return f"Only {self._owner_name} can do that."
+
+    def _comes_in(self, update: Update, sender: User) -> bool:
+        """Whether this is `/start INVITE` with one that is good; it is used up then."""
+        match (update.message.text if update.message and update.message.text else "").split():
+            case [command, token] if command.split("@")[0] == "/start":
+                return self._invites.redeem(token, sender.id, sender.full_name)
+            case _:
+                return False
 
     def _note(self, identity: int, what: str) -> None:
         if identity not in self._turned_away:
             self._turned_away.add(identity)
             _log.warning("Ignoring " + what, identity)
+
+
+def sender_and_message(update: Update) -> tuple[User, Message] | None:
+    """Who wrote, edited or pressed a button, and the message that it is, or whose button; None for the rest."""
+    message = update.message or update.edited_message
+    if message is not None and message.from_user is not None:
+        return message.from_user, message
+    query = update.callback_query
+    if query is not None and isinstance(query.message, Message):
+        return query.from_user, query.message
+    return None

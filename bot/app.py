@@ -16,18 +16,26 @@ from telegram import Update
 from telegram.ext import Application, CommandHandler, MessageHandler, TypeHandler, filters
 from telegram.request import HTTPXRequest
 
-from bot.access import Access
+from bot.access import Access, Handler, owner_of
 from bot.commands import Commands
+from bot.disclosure import Disclosure
 from bot.engine import Engine
+from bot.guests import Guests
 from bot.handlers import Conversations, log_failure
 from bot.history import History
 from bot.inbox import Inbox, InboxRequest, read
+from bot.invites import Invites
+from bot.limits import Limits
 from bot.notices import Notices
 from bot.order import AT_ONCE, PerChat
 from bot.pacing import Rhythm
+from bot.pause import Pause
+from bot.people import People
 from bot.polling import connect, poll
 from bot.retrain import Retraining
+from bot.switches import Switches
 from bot.token import check
+from bot.welcome import Welcome
 from inference.generator import Generator
 from twin.errors import BotError
 from twin.jobs import JobQueue
@@ -60,10 +68,10 @@ async def run_bot(
         ModelError: the generator cannot be built.
     """
     _quieten_library()
-    access = Access(settings)
+    owner_of(settings)
     check(token)
     with Store.of(settings) as store:
-        daemon = Daemon(settings, token, build, store, access, rhythm or Rhythm())
+        daemon = Daemon(settings, token, build, store, rhythm or Rhythm())
         serving = asyncio.create_task(daemon.serve())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -87,23 +95,40 @@ class Daemon:
         token: str,
         build: Callable[[], Generator],
         store: Store,
-        access: Access,
         rhythm: Rhythm,
     ) -> None:
         clock = rhythm.clock.now
         self._rhythm = rhythm
-        self._access = access
+        people = People(store.db, owner_of(settings), settings.telegram.allowed_ids, clock)
+        invites = Invites(store.db, people, clock)
+        self._access = access = Access(settings, people, invites)
         self._store = store
         self._inbox = Inbox(store.db, clock)
         self._history = History(store.db)
+        self._welcome = Welcome(
+            access,
+            Limits(store.db, settings.telegram, clock),
+            Disclosure(settings, store.db, clock),
+            self._history,
+            rhythm,
+        )
         self._engine = Engine(settings, build)
         self._order = PerChat(self._answered)
         self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
         registry = Registry(settings.adapters, store.db)
         self._retraining = Retraining(self._app.bot, store.db, rhythm, clock)
+        self._guests = Guests(self._app.bot, access.owner, people, invites, rhythm)
         self._notices = Notices(self._app.bot, store.db, access.owner, rhythm)
         self._commands = Commands(
-            settings, access, self._history, self._engine, JobQueue(store.db), registry, rhythm, clock
+            settings,
+            access,
+            self._history,
+            self._engine,
+            JobQueue(store.db),
+            registry,
+            rhythm,
+            clock,
+            lambda: self._pause.since,
         )
         self._conversations = Conversations(
             settings,
@@ -114,6 +139,18 @@ class Daemon:
             self._engine,
             rhythm,
             self._settle,
+        )
+        self._pause = Pause(
+            self._app.bot,
+            self._app.update_queue,
+            access,
+            Switches(store.db),
+            self._inbox,
+            self._history,
+            self._order,
+            self._conversations.bursts,
+            settings.telegram.answer_within_hours,
+            rhythm,
         )
         self._register(self._conversations)
 
@@ -131,9 +168,9 @@ class Daemon:
             await self._again(update)
         self._retraining.resume()
         loading = asyncio.create_task(self._engine.load())
-        polling = asyncio.create_task(poll(self._app.bot, self._app.update_queue.put, self._rhythm))
+        polling = asyncio.create_task(poll(self._app.bot, self._pause.accept, self._rhythm))
         telling = asyncio.create_task(self._notices.run())
-        tasks = (loading, polling, telling)
+        tasks = (loading, polling, telling, asyncio.create_task(self._guests.tell_arrivals()))
         try:
             await self._commands.show_menus(self._app.bot)
             await asyncio.gather(*tasks)
@@ -155,15 +192,32 @@ class Daemon:
 
     def _register(self, conversations: Conversations) -> None:
         add = self._app.add_handler
-        add(TypeHandler(Update, self._access.gate), group=-1)
-        for name in ("start", "help", "status"):
+        add(TypeHandler(Update, self._access.gate), group=-2)
+        add(TypeHandler(Update, self._welcome.gate), group=-1)
+        add(CommandHandler("start", self._start, filters=_NEW))
+        for name in ("help", "status"):
             add(CommandHandler(name, getattr(self._commands, name), filters=_NEW))
         add(CommandHandler("reset", conversations.after_answers(self._commands.reset), filters=_NEW))
-        add(CommandHandler("retrain", self._access.owner_only(self._retraining.command), filters=_NEW))
+        for name, handler in self._owners().items():
+            add(CommandHandler(name, self._access.owner_only(handler), filters=_NEW))
         add(MessageHandler(_NEW & filters.COMMAND, self._commands.help))
         add(MessageHandler(_NEW, conversations.answer))
         add(MessageHandler(filters.UpdateType.EDITED_MESSAGE, conversations.revise))
         self._app.add_error_handler(log_failure)
+
+    def _owners(self) -> dict[str, Handler]:
+        """The commands that only the owner may give."""
+        return {
+            "retrain": self._retraining.command,
+            "allow": self._guests.allow,
+            "deny": self._guests.deny,
+            "pause": self._pause.pause,
+            "resume": self._pause.resume,
+        }
+
+    async def _start(self, update: Update, context: Any) -> None:
+        await self._commands.start(update, context)
+        await self._guests.tell_arrivals()
 
     async def _again(self, kept: dict[str, Any]) -> None:
         """Handle an update that an earlier run did not come to answer."""
@@ -171,7 +225,7 @@ class Daemon:
             self._inbox.close(kept["update_id"])
             return
         update = Update.de_json(kept, self._app.bot)
-        await self._app.update_queue.put(update)
+        await self._pause.accept(update)
 
     def _answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""

@@ -173,6 +173,15 @@ class Bursts:
         if self._is_stopping:
             raise asyncio.CancelledError
 
+    def break_off(self) -> set[int]:
+        """Drop all that waits for an answer, or whose answer is under way; returns the updates that got none."""
+        held = {update for queue in self._chats.values() for burst in queue for update in burst.updates}
+        for task in self._tasks.values():
+            task.cancel()
+        self._chats.clear()
+        self._tasks.clear()
+        return held
+
     async def drain(self, seconds: float) -> None:
         """Begin nothing new, wait so long for answers under way, and break off the rest."""
         self._is_stopping = True

@@ -29,6 +29,7 @@ class Commands:
 
     Args:
         clock: gives the time as UTC epoch seconds.
+        paused_since: tells since when nothing is answered, if so.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Commands:
         registry: Registry,
         rhythm: Rhythm,
         clock: Callable[[], float],
+        paused_since: Callable[[], float | None],
     ) -> None:
         self._owner_name = settings.owner.name
         self._access = access
@@ -50,6 +52,7 @@ class Commands:
         self._registry = registry
         self._rhythm = rhythm
         self._clock = clock
+        self._paused_since = paused_since
 
     async def start(self, update: Update, _: Any) -> None:
         """/start: what this is."""
@@ -68,7 +71,7 @@ class Commands:
             with suppress(AdapterError):  # deleted while it serves: it has no metrics to show any more
                 metrics = Manifest.read(self._registry.path(serving.adapter)).metrics
         job = next((job for job in self._queue.latest() if job.kind == RETRAIN), None)
-        await self._say(update, wording.status(serving, metrics, job))
+        await self._say(update, wording.status(serving, metrics, job, self._paused_since()))
 
     async def reset(self, update: Update, _: Any) -> None:
         """/reset: the live conversation starts afresh."""

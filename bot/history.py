@@ -100,6 +100,13 @@ class History:
         """A bubble could not be sent: it was never said."""
         self._db.execute("delete from bot_messages where id = ?", [bubble.id])
 
+    def give_up(self, update_id: int) -> None:
+        """An update is not answered any more: what of its answer was not sent was never said."""
+        self._db.execute(
+            "delete from bot_messages where update_id = ? and speaker = ? and message_id is null", [update_id, _OWNER]
+        )
+        self.settle(update_id)
+
     def settle(self, update_id: int) -> None:
         """An update is answered: its id may come again, with another bot."""
         self._db.execute("update bot_messages set update_id = null where update_id = ?", [update_id])

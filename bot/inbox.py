@@ -59,6 +59,13 @@ class Inbox:
         rows = self._db.execute("select payload from bot_inbox where answered_at is null order by update_id")
         return [json.loads(row[0]) for row in rows]
 
+    def received_before(self, moment: float) -> set[int]:
+        """The open updates that came before a moment, in UTC epoch seconds."""
+        rows = self._db.execute(
+            "select update_id from bot_inbox where answered_at is null and received_at < ?", [moment]
+        )
+        return {update_id for (update_id,) in rows}
+
     def prune(self) -> None:
         """Remove answered rows that Telegram will not offer again."""
         self._db.execute("delete from bot_inbox where answered_at < ?", [self._clock() - KEEP_SECONDS])

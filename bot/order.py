@@ -21,30 +21,41 @@ class PerChat(BaseUpdateProcessor):
 
     Args:
         answered: called with the id of every update that was handled to its end.
+
+    Attributes:
+        hold: asked before an update is handled: whether it is not to be, as yet.
     """
 
     def __init__(self, answered: Callable[[int], None]) -> None:
         super().__init__(max_concurrent_updates=AT_ONCE)
         self._answered = answered
         self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], Update] = {}
         self._stopping = False
+        self.hold: Callable[[Update], bool] = lambda _: False
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         """Wait for the chat's earlier updates, then handle this one; see the base class."""
         assert isinstance(update, Update) and update.effective_chat is not None
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._tasks[task] = update
         try:
             async with self._chats.setdefault(update.effective_chat.id, asyncio.Lock()):
-                if not self._stopping:
+                if not self._stopping and not self.hold(update):
                     await coroutine
                     self._answered(update.update_id)
         finally:
-            self._tasks.discard(task)
+            self._tasks.pop(task, None)
             if isinstance(coroutine, Coroutine):
                 coroutine.close()  # of no effect unless it was never begun
+
+    def break_off(self, which: Callable[[Update], bool]) -> set[int]:
+        """Stop handling these updates, wherever they are; returns the ids of those that were not answered."""
+        chosen = {task: update.update_id for task, update in self._tasks.items() if which(update)}
+        for task in chosen:
+            task.cancel()
+        return set(chosen.values())
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing new, wait so long for what is under way, and break off the rest: it stays in the inbox."""

@@ -5,10 +5,12 @@ Knows nothing of Telegram, the database or the clock: facts in, words out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.engine import Serving
+from bot.people import Person
 from twin.jobs import Job
 
 COMMANDS = {
@@ -17,12 +19,24 @@ COMMANDS = {
     "status": "which version answers, and how good it is",
     "reset": "start a fresh conversation",
 }
-OWNER_COMMANDS = COMMANDS | {"retrain": "train on what is new, and follow it here"}
+OWNER_COMMANDS = COMMANDS | {
+    "retrain": "train on what is new, and follow it here",
+    "allow": "let somebody talk to the twin: an id, link, or nothing for the list",
+    "deny": "keep somebody out",
+    "pause": "answer nobody, from this moment on",
+    "resume": "answer again, also what came meanwhile",
+}
 RETRAIN_USAGE = (
     "/retrain trains on what is new, and lets it serve if it is better; /retrain force lets it serve in any case."
 )
 FORCED = "Whatever it comes to, it will serve: you forced it."
 RESET = "Fresh start: I no longer look at what was said before."
+WHO = (
+    "Send /allow ID or /deny ID with a Telegram user id, or answer a message that you forwarded from them with /allow"
+    " or /deny. /allow link makes an invite."
+)
+HIDDEN = "Their account hides who wrote what you forward: use their id, or send them what /allow link makes."
+NOT_YOURSELF = "You are always allowed: this is your twin."
 
 
 def greeting(owner: str) -> str:
@@ -51,15 +65,20 @@ def untrained(refused: str | None, *, for_owner: bool) -> str:
     return "I have not learned to answer yet: send /retrain."
 
 
-def status(serving: Serving | None, metrics: Mapping[str, Any], job: Job | None) -> str:
+def status(
+    serving: Serving | None, metrics: Mapping[str, Any], job: Job | None, paused_since: float | None = None
+) -> str:
     """The answer to /status.
 
     Args:
         serving: None while the model loads.
         metrics: of the serving adapter; those called `val_*` are held-out ones.
         job: the newest training, if there was any.
+        paused_since: when the owner paused it, in UTC epoch seconds.
     """
     lines = []
+    if paused_since is not None:
+        lines.append(f"Paused since {datetime.fromtimestamp(paused_since, UTC):%Y-%m-%d %H:%M} UTC: /resume ends it.")
     if serving is None:
         lines.append("The model is still loading.")
     elif serving.adapter is None:
@@ -91,6 +110,64 @@ def course(job: Job) -> str:
 def open_already(job: Job) -> str:
     """The answer to a second /retrain."""
     return f"A training is open already. {course(job)}"
+
+
+def invite(link: str) -> str:
+    """A new invite, for the owner to hand on."""
+    return f"Whoever opens this first may talk to your twin. It works once, within 24 hours:\n{link}"
+
+
+def allowed(user_id: int) -> str:
+    """The answer to /allow."""
+    return f"User {user_id} may talk to your twin from now on. /deny {user_id} takes it back."
+
+
+def denied(user_id: int) -> str:
+    """The answer to /deny."""
+    return f"User {user_id} gets no answer any more, whatever twin.toml says. /allow {user_id} takes it back."
+
+
+def arrived(user_id: int, name: str | None) -> str:
+    """What the owner is told when an invite was used."""
+    return f"{_called(user_id, name)} came in with your invite. /deny {user_id} shows them out."
+
+
+def people(everybody: Sequence[Person]) -> str:
+    """The list of those who are allowed, and of those who are kept out."""
+    if not everybody:
+        return "Nobody but you is allowed."
+    return "\n".join(
+        f"{'Allowed' if person.is_allowed else 'Denied'}: {_called(person.user_id, person.name)}"
+        for person in everybody
+    )
+
+
+def paused(hours: float) -> str:
+    """The answer to /pause."""
+    return (
+        "Paused: nobody gets an answer, you neither, until you send /resume. What comes meanwhile is kept, and answered"
+        f" then if it came within {hours:g} hours."
+    )
+
+
+def resumed(given_up: int, hours: float) -> str:
+    """The answer to /resume; `given_up` messages stay unanswered."""
+    if not given_up:
+        return "I answer again."
+    return f"I answer again. Older than {hours:g} hours, and left unanswered: {given_up}."
+
+
+def over(limit: str, most: int) -> str:
+    """What somebody is told whose message is over a limit; see `Limits`."""
+    if limit == "minute":
+        return f"I am a program, and I answer at most {most} messages a minute. What is over that stays unanswered."
+    if limit == "day":
+        return f"I am a program, and I answer you at most {most} messages in 24 hours. That is reached for now."
+    return f"I am a program, and I answer at most {most} messages in 24 hours, of everybody. That is reached for now."
+
+
+def _called(user_id: int, name: str | None) -> str:
+    return f"{name} (user {user_id})" if name else f"User {user_id}"
 
 
 def _outcome(result: Mapping[str, Any]) -> str:

@@ -147,7 +147,7 @@ async def bot_api() -> AsyncIterator[BotApi]:
 def bot_settings(home: Path, api: BotApi, *, telegram: dict[str, Any] | None = None, **sections: Any) -> Settings:
     """Settings for a bot at that server: the owner and one friend may write, each message is answered at once."""
     chosen = {"owner_id": OWNER, "allowed_ids": [FRIEND], "bot_api_url": api.url}
-    hasty = {"bubble_pause_seconds": 0, "debounce_seconds": 0}
+    hasty = {"bubble_pause_seconds": 0, "debounce_seconds": 0, "disclosure": False}
     return Settings(home=home, telegram=chosen | hasty | (telegram or {}), **sections)
 
 

@@ -361,3 +361,26 @@ def m017_job_options(db: Database) -> None:
     nobody followed were told to the owner."""
     db.table("jobs").add_column("options", str, not_null_default="{}")
     db.table("bot_told").create({"job_id": int}, pk="job_id")
+
+
+@migrations()
+def m018_bot_people(db: Database) -> None:
+    """Whom the owner let in or kept out from within Telegram, and who was told what answers them; invites as hashes;
+    which updates counted against the limits (ids and times, for a day); what the owner switched while the bot runs."""
+    db.table("bot_people").create(
+        {"user_id": int, "name": str, "is_allowed": int, "decided_at": float, "disclosed_at": float}, pk="user_id"
+    )
+    db.table("bot_invites").create(
+        {"hash": str, "expires_at": float, "used_by": int, "told": int},
+        pk="hash",
+        not_null={"expires_at", "told"},
+        defaults={"told": 0},
+    )
+    admitted = db.table("bot_admitted")
+    admitted.create({"update_id": int, "user_id": int, "at": float}, pk="update_id", not_null={"user_id", "at"})
+    admitted.create_index(["user_id", "at"])
+    admitted.create_index(["at"])
+    db.table("bot_limits_told").create(
+        {"user_id": int, "what": str, "at": float}, pk=("user_id", "what"), not_null={"at"}
+    )
+    db.table("bot_switches").create({"name": str, "value": str}, pk="name", not_null={"value"})

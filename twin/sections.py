@@ -247,6 +247,13 @@ class Telegram(Section):
     longest_pause_seconds: float = Field(20, ge=0, description="however long you would take, the twin waits no longer")
     bubble_pause_seconds: float = Field(0.8, ge=0, description="between bubbles when fast, or when no pace is known")
     history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
+    disclosure: bool = Field(True, description="tell everybody, before the first reply, that a program answers")
+    messages_per_minute: int = Field(20, ge=1, description="answered from one person, you excepted")
+    messages_per_day: int = Field(500, ge=1, description="answered from one person within 24 hours, you excepted")
+    messages_per_day_in_all: int = Field(2000, ge=1, description="answered from everybody but you, within 24 hours")
+    answer_within_hours: float = Field(
+        12, gt=0, description="after /resume, what came longer ago than that is left unanswered"
+    )
 
 
 class Storage(Section):
