@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator
+from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator, updates
 
 from bot.app import run_bot
 from bot.pacing import Rhythm
@@ -29,6 +29,7 @@ OWNER, FRIEND, STRANGER = 1001, 2002, 3003
 TOKEN = "123456789:AAF-synthetic_token_of_the_tests_000"
 FAST = Rhythm(typing=0.05, watch=0.02, retry=0.02, retry_most=0.1)
 PATIENCE_S = 60.0  # a loaded machine may be slow; a broken one never gets there
+updates.KINDS.add("edited_message")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,24 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         if text.startswith("/"):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         return int(await self.enqueue_update({"message": message}, token=TOKEN))
+
+    async def edit(self, user_id: int, message_id: int, text: str, **fields: Any) -> int:
+        """A user edits what they wrote in private; returns the update's id."""
+        message = {
+            "message_id": message_id,
+            "date": int(time.time()),
+            "edit_date": int(time.time()),
+            "chat": {"id": user_id, "type": "private", "first_name": "Somebody"},
+            "from": {"id": user_id, "is_bot": False, "first_name": "Somebody"},
+            "text": text,
+            **fields,
+        }
+        return int(await self.enqueue_update({"edited_message": message}, token=TOKEN))
+
+    @property
+    def newest(self) -> int:
+        """The id of the message that was written last."""
+        return self._next_message
 
     def texts(self, chat_id: int) -> list[str]:
         """What the bot sent to a chat, oldest first; edits do not count."""
