@@ -40,7 +40,7 @@ class SharedDecoder:
     """See the module; every method may be called from any thread."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
+        self._decoder: Decoder | None = decoder
         self._arrived: deque[_Call] = deque()
         self._calls: dict[int, _Call] = {}  # by ticket
         self._is_driven = False
@@ -50,6 +50,7 @@ class SharedDecoder:
     @property
     def decoder(self) -> Decoder:
         """What is shared; not to be touched while anybody writes."""
+        assert self._decoder is not None, "it was let go"
         return self._decoder
 
     def write(self, requests: Sequence[Request], on_text: OnText, is_cancelled: Callable[[], bool]) -> list[Written]:
@@ -88,12 +89,14 @@ class SharedDecoder:
                 self._moved.notify_all()
 
     def replace(self, decoder: Decoder) -> None:
-        """Go on with another decoder. Nobody may be writing."""
+        """Go on with another decoder, whose tickets are others. Nobody may be writing."""
+        self._calls.clear()
         self._decoder = decoder
 
     def forget(self) -> None:
         """Let go of the decoder, and of its memory; `replace` brings another one. Nobody may be writing."""
-        del self._decoder
+        self._calls.clear()
+        self._decoder = None
 
     def _becomes_driver(self, call: _Call) -> bool:
         """Wait until that call is done, or nobody drives: then its thread does."""
@@ -110,10 +113,13 @@ class SharedDecoder:
         for call in set(self._calls.values()):
             if call.is_cancelled():
                 self._cancel(call)
-        finished = self._decoder.step(self._tell)
+        finished = self.decoder.step(self._tell)
         for ticket, written in finished:
             if call_ := self._calls.pop(ticket, None):
                 call_.written[call_.places.pop(ticket)] = written
+        for call in set(self._calls.values()):
+            if call.error is not None:
+                self._cancel(call)
         if any(call.is_done for call in self._calls.values()) or finished:
             with self._moved:
                 self._moved.notify_all()
@@ -121,14 +127,14 @@ class SharedDecoder:
     def _take_in(self, call: _Call) -> None:
         """Texts that begin alike one after another: what they share is then read once."""
         for place in sorted(range(len(call.requests)), key=lambda n: call.requests[n].prompt, reverse=True):
-            ticket = self._decoder.submit(call.requests[place], lane=id(call))
+            ticket = self.decoder.submit(call.requests[place], lane=id(call))
             call.places[ticket] = place
             self._calls[ticket] = call
         call.has_arrived = True
 
     def _cancel(self, call: _Call) -> None:
         for ticket, place in call.places.items():
-            call.written[place] = self._decoder.cancel(ticket) or _NOTHING
+            call.written[place] = self.decoder.cancel(ticket) or _NOTHING
             self._calls.pop(ticket, None)
         call.places.clear()
         with self._moved:
@@ -142,7 +148,6 @@ class SharedDecoder:
             call.on_text(call.places[ticket], text)
         except Exception as error:  # noqa: BLE001 - of one call; the others' texts go on
             call.error = error
-            call.is_cancelled = lambda: True
 
     def _fail(self, error: BaseException) -> None:
         """The decoder broke off in the middle of a step: no text under way can go on."""
@@ -151,5 +156,5 @@ class SharedDecoder:
                 call.error = call.error or error
             self._calls.clear()
             self._arrived.clear()
-            self._decoder.clear()
+            self.decoder.clear()
             self._moved.notify_all()

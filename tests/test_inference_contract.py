@@ -142,6 +142,9 @@ def test_a_listener_that_fails_ends_its_own_text_alone(desk: Desk) -> None:
         with pytest.raises(LookupError):
             desk.engine.write([Request(PROMPTS[0], GREEDY)], fail)
         assert whole.result()[0].count == GREEDY.max_tokens
+    desk.put_on(desk.publish(1))
+    several = [Request(prompt, GREEDY) for prompt in PROMPTS]
+    assert [one.count for one in desk.engine.write(several)] == [GREEDY.max_tokens] * 3, "nothing of it is left"
 
 
 def test_an_adapter_changes_what_is_computed_and_none_brings_the_base_back(desk: Desk) -> None:
@@ -186,6 +189,9 @@ def test_what_was_released_comes_back_and_says_the_same(desk: Desk) -> None:
         assert not waiting.done()
         generator.resume()
         assert waiting.result() == before and before.adapter == version
+    generator.release()
+    generator.release()
+    generator.close()
 
 
 def test_bubbles_that_are_told_one_by_one_are_the_reply(desk: Desk) -> None:
