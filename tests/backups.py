@@ -11,6 +11,7 @@ from twin.backup import BackedUp, back_up
 from twin.backup_collect import Wanted
 from twin.backup_restore import Restored, restore
 from twin.manifest import BaseIdentity, Manifest
+from twin.overhearing import overhear
 from twin.prompt import PromptSpec
 from twin.registry import Registry
 from twin.settings import Settings
@@ -50,9 +51,10 @@ def live_in(settings: Settings, store: Store) -> None:
     publish(settings, store, "v001")
     publish(settings, store, "v002", promoted=True)
     (settings.home / "twin.toml").write_text("[reply]\ntemperature = 0.5\n")
-    for name in ("vault.json", "vault.key", "overheard", "bot-token", "telegram.session"):
+    for name in ("vault.json", "bot-token", "telegram.session"):
         (settings.home / name).write_text(f"what {name} holds")
         (settings.home / name).chmod(0o600)
+    overhear(store.db, settings.home)
     snapshot = settings.datasets / "abc123"
     snapshot.mkdir(parents=True)
     for part in ("train.jsonl", "manifest.json"):

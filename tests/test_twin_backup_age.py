@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyrage import passphrase as other
 
 from tests.backups import EASY
-from twin.backup_age import CHUNK, Decrypting, Encrypting
+from twin.backup_age import CHUNK, Decrypting, Encrypting, _file_key
 from twin.errors import BackupError
 
 
@@ -37,6 +37,18 @@ def test_another_implementation_opens_what_is_written(size, passphrase) -> None:
     assert decrypted(encrypted(data, passphrase), passphrase) == data
 
 
+def test_the_published_test_vector_yields_its_file_key() -> None:
+    """Of https://c2sp.org/CCTV/age, "scrypt": made with Go's implementation."""
+    head = (
+        b"age-encryption.org/v1\n"
+        b"-> scrypt rF0/NwblUHHTpgQgRpe5CQ 10\n"
+        b"gUjEymFKMVXQEKdMMHL24oYexjE3TIC0O0zGSqJ2aUY\n"
+        b"--- IOXiQYStkoT1mvZW2tFOqZdhRVvj58egABx/sWfZQbc\n"
+    )
+    assert _file_key(io.BytesIO(head), "password") == b"YELLOW SUBMARINE"
+
+
+@pytest.mark.slow  # it measures the machine and takes about a GiB of memory
 def test_what_another_implementation_writes_is_opened() -> None:
     data = random.Random(1).randbytes(2 * CHUNK + 7)
     assert decrypted(other.encrypt(data, "höhle"), "höhle") == data

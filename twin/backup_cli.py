@@ -187,7 +187,8 @@ def _print_restored(restored: Restored) -> None:
         sentence = f"If you wanted something forgotten after {when}, it is back: use `twin forget` again."
         click.secho(sentence, fg="yellow")
     elif restored.forgotten:
-        click.echo(f"Forgotten again: what you wanted forgotten since, {restored.forgotten} times.")
+        wishes = "1 wish" if restored.forgotten == 1 else f"{restored.forgotten:,} wishes"
+        click.echo(f"Forgotten again, as the backup did not know of it: {wishes} of yours.")
     if restored.stale:
         click.secho(
             f"{restored.stale} serves but learned from it: `twin adapters withdraw` stops it, then retrain.", fg="red"
