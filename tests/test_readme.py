@@ -62,7 +62,7 @@ def test_every_make_target_named_is_there():
 
 
 def test_every_verb_is_told_and_every_told_verb_is_there():
-    told = set(re.findall(r"`twin ([a-z]+)", README))
+    told = set(re.findall(r"`twin ([a-z-]+)", README))
     assert told == set(VERBS)
 
 

@@ -54,6 +54,7 @@ _ALWAYS = (
     "ProtectKernelTunables=yes",
     "ProtectControlGroups=yes",
     "ProtectHostname=yes",
+    "PrivateMounts=yes",
     "LockPersonality=yes",
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
