@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,7 +18,9 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, reduce
 
+from training.deepspeed_file import zero_config
 from training.ranks import Ranks
+from twin.sections import Train
 
 T = TypeVar("T")
 # The others wait while the first builds the training set, measures or judges. Nobody waits for the dead that long:
@@ -37,6 +39,7 @@ class Processes(Ranks):
         self._state = state
         self.index = state.process_index
         self.count = state.num_processes
+        self._let_go: Callable[[Any], None] | None = None
 
     @contextmanager
     def first_here_first(self) -> Iterator[None]:
@@ -61,12 +64,23 @@ class Processes(Ranks):
             parameter.grad = flat[start : start + part.numel()].view_as(part).to(part.dtype)
             start += part.numel()
 
-    def shard(self, model: Any, device: torch.device) -> None:
-        """See Ranks; by FSDP2."""
-        from training.sharding import share_out
+    def shard(self, model: Any, device: torch.device, how: Train) -> None:
+        """See Ranks; by FSDP2 or DeepSpeed's ZeRO-3."""
+        if how.sharding == "deepspeed":
+            from training import zero3
 
-        share_out(model, device, self.count)
+            zero3.share_out(model, device, zero_config(how))
+            self._let_go = zero3.let_go
+        else:
+            from training.sharding import share_out
+
+            share_out(model, device, self.count)
         self.sharded = True
+
+    def let_go(self, model: Any) -> None:
+        """See Ranks."""
+        if self._let_go is not None:
+            self._let_go(model)
 
     def tell(self, value: T) -> T:
         """See Ranks."""

@@ -49,7 +49,7 @@ def follow(settings: Settings, ranks: Ranks) -> None:
     with ranks.first_here_first():
         folder = locate(settings)
     plan = ranks.tell(plan_here(settings, folder))
-    base = load_base(settings, sharded=settings.train.sharding == "fsdp")
+    base = load_base(settings, sharded=settings.train.sharding != "none")
     nothing: tuple[list[Window], list[Window], bool] = ([], [], False)
     learned, measured, keep_interrupted = ranks.tell(nothing)
     run = Run(

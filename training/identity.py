@@ -36,6 +36,7 @@ _NEVER_MATTERS = {
         "machine",
         "main_address",
         "sharding",
+        "deepspeed_config",
     }
 }
 _CODE = (

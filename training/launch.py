@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from training.deepspeed_file import check as check_deepspeed
 from training.processes import cores
 from twin.errors import SettingsError, TrainingError, TwinError
 from twin.processes import StopRequest, start_child, stop_children
@@ -78,8 +79,10 @@ def start(settings: Settings, here: int, arguments: Sequence[str], stop: StopReq
     A stop lets the first process end the run after the step that all are at; asked for twice, all end at once.
 
     Raises:
+        SettingsError: DeepSpeed is to share out the base model, and is not there or cannot.
         TrainingError: it failed, or one of the processes died; whichever sentence comes first in that.
     """
+    check_deepspeed(settings.train)
     with tempfile.TemporaryDirectory(prefix="training-", dir=settings.home) as name:
         folder = Path(name)
         launcher = start_child(command(settings.train, here, folder, arguments))

@@ -102,8 +102,8 @@ class Run:
         torch.manual_seed(self._how.seed)
         self._row_tokens = plan.row_tokens if plan else min(ROW_ON_CPU, self._how.batch_tokens)
         self.lora: PeftModel = add_lora(base, self._how, checkpointing=plan is not None and plan.checkpointing)
-        if self._how.sharding == "fsdp":
-            self._ranks.shard(base.model, base.device)
+        if self._how.sharding != "none":
+            self._ranks.shard(base.model, base.device, self._how)
         self._first_state = self._state()
         self.measure = Measurer(base, val_windows, self._row_tokens, self._ranks)
         self.standing: Standing
@@ -166,6 +166,7 @@ class Run:
             ModelError: it was sharded, and does not fit into this process's memory whole.
         """
         if self._ranks.sharded:
+            self._ranks.let_go(self.base.model)
             self.base.model = None
             del self.lora
             free_memory()

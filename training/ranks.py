@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from twin.sections import Train
+
 T = TypeVar("T")
 
 
@@ -50,8 +52,15 @@ class Ranks:
         lacks = self.sharded and len(own) * self.count < len(rows)
         return [*own, empty] if lacks else own
 
-    def shard(self, model: Any, device: Any) -> None:
-        """Keep only a part of the base model's frozen weights, if there are others to keep the rest. A meeting."""
+    def shard(self, model: Any, device: Any, how: Train) -> None:
+        """Keep only a part of the base model's frozen weights, if there are others to keep the rest. A meeting.
+
+        Args:
+            how: `sharding` says by which library.
+        """
+
+    def let_go(self, model: Any) -> None:
+        """Make sure that a sharded model takes no memory once nobody refers to it any more."""
 
     def total(self, values: Sequence[float]) -> list[float]:
         """Each value's sum over all processes; a meeting: every process must come, with as many values."""

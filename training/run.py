@@ -143,7 +143,7 @@ def _prepare(
         say("This may need more memory than there is: `twin plan` says what would help")
     started = time.monotonic()
     say(f"Loading the base model {settings.base.model}")
-    base = load_base(settings, sharded=ranks.count > 1 and settings.train.sharding == "fsdp")
+    base = load_base(settings, sharded=ranks.count > 1 and settings.train.sharding != "none")
     check_head(base.model, base.model.device)
     spec = PromptSpec.of(settings, snapshot.account.language).bound_to(base.tokenizer)
     say("Encoding conversations")

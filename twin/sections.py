@@ -138,8 +138,11 @@ class Train(Section):
     machines: int = Field(1, ge=1, description="how many train together; each has a twin.toml of its own")
     machine: int = Field(0, ge=0, description="this one's number; 0 has the messages and publishes")
     main_address: str | None = Field(None, description='where machine 0 listens for the others, as "10.0.0.1:29500"')
-    sharding: Literal["none", "fsdp"] = Field(
+    sharding: Literal["none", "fsdp", "deepspeed"] = Field(
         "none", description="of several processes: each holds the whole base model, or a part of every layer"
+    )
+    deepspeed_config: str | None = Field(
+        None, description='sharding "deepspeed": a JSON file of DeepSpeed\'s, of which "zero_optimization" is read'
     )
     seed: int = 0
 

@@ -102,8 +102,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _can_be_shared_out(self) -> Settings:
-        if self.train.sharding != "none" and self.base.quantization == "int8":
-            raise ValueError('train.sharding = "fsdp" needs base.quantization = "nf4" or "none"')
+        how = self.train
+        if how.sharding != "none" and self.base.quantization == "int8":
+            raise ValueError(f'train.sharding = "{how.sharding}" needs base.quantization = "nf4" or "none"')
+        if how.sharding == "deepspeed" and how.lora == "dora" and self.base.quantization == "nf4":
+            raise ValueError('train.lora = "dora" over 4-bit weights needs train.sharding = "fsdp" or "none"')
+        if how.deepspeed_config is not None and how.sharding != "deepspeed":
+            raise ValueError('train.deepspeed_config needs train.sharding = "deepspeed"')
         return self
 
     @field_validator("home", mode="before")
