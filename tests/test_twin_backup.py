@@ -209,7 +209,8 @@ def test_an_encrypted_database_stays_encrypted_with_its_key(lived_in, store, tmp
 def test_a_killed_backup_leaves_nothing_that_looks_whole(lived_in, tmp_path, stage, passphrase) -> None:
     environment = os.environ | {"TWIN_HOME": str(lived_in.home)}
     command = [sys.executable, "-m", "tests.killed_backup", str(tmp_path / "b"), stage, *passphrase]
-    assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
     assert not (tmp_path / "b").exists()
     for left in tmp_path.glob(".b.*"):
         with pytest.raises(BackupError):
