@@ -5,6 +5,7 @@ Knows nothing of who may write, or of commands.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -21,7 +22,7 @@ from bot.access import Handler
 from bot.bursts import Burst, Bursts, Heard
 from bot.delivery import deliver, pieces
 from bot.engine import Engine
-from bot.history import History
+from bot.history import History, Planned
 from bot.inbox import Inbox
 from bot.incoming import as_message
 from bot.pacing import Rhythm, typing
@@ -42,6 +43,7 @@ class Conversations:
     Args:
         dialogs: where the owner's own chats with the same people are known by name and relation.
         settle: closes updates that are answered, all at once or none.
+        pacing: what `telegram.pacing` is just now; default: as the settings say.
 
     Attributes:
         bursts: what waits for an answer, and the answers under way.
@@ -57,6 +59,7 @@ class Conversations:
         engine: Engine,
         rhythm: Rhythm,
         settle: Callable[[Collection[int]], None],
+        pacing: Callable[[], str] | None = None,
     ) -> None:
         self._owner = settings.bot_owner
         self._telegram = settings.telegram
@@ -67,7 +70,7 @@ class Conversations:
         self._dialogs = dialogs
         self._engine = engine
         self._rhythm = rhythm
-        self._pauses = Pauses(settings, rhythm.random)
+        self._pauses = Pauses(settings, rhythm.random, pacing)
         self._settle = settle
         quiet, most = settings.telegram.debounce_seconds, settings.telegram.debounce_most_seconds
         self.bursts = Bursts(self._answer, quiet, most, rhythm.clock)
@@ -181,13 +184,22 @@ class Conversations:
             if seconds > 0:
                 async with typing(self._bot, burst.chat_id, self._rhythm.typing):
                     await burst.pause(seconds)
+            sending = asyncio.create_task(self._send_one(burst.chat_id, planned))
             try:
-                message = await deliver(partial(self._bot.send_message, burst.chat_id, planned.text), self._rhythm)
-            except (BadRequest, Forbidden):
-                _log.warning("Telegram refused a bubble in reply to update %d", burst.heard[0].update_id)
-                self._history.drop(planned)
-            else:
-                self._history.sent(planned, message.message_id)
+                await asyncio.shield(sending)
+            except asyncio.CancelledError:  # Telegram may have it: sent again, it would be there twice
+                await asyncio.wait({sending}, timeout=self._rhythm.close)
+                sending.cancel()
+                raise
+
+    async def _send_one(self, chat_id: int, planned: Planned) -> None:
+        try:
+            message = await deliver(partial(self._bot.send_message, chat_id, planned.text), self._rhythm)
+        except (BadRequest, Forbidden):
+            _log.warning("Telegram refused a bubble in chat %d", chat_id)
+            self._history.drop(planned)
+        else:
+            self._history.sent(planned, message.message_id)
 
 
 def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: float, language: str) -> Conversation:

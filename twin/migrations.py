@@ -384,3 +384,9 @@ def m018_bot_people(db: Database) -> None:
         {"user_id": int, "what": str, "at": float}, pk=("user_id", "what"), not_null={"at"}
     )
     db.table("bot_switches").create({"name": str, "value": str}, pk="name", not_null={"value"})
+
+
+@migrations()
+def m019_bot_unsettled(db: Database) -> None:
+    """What of a chat is not answered yet is asked for at every message: found without reading all of the chat."""
+    db.execute("create index bot_messages_unsettled on bot_messages (chat_id, id) where update_id is not null")
