@@ -13,6 +13,7 @@ import platformdirs
 import pytest
 
 import twin.service_cli
+import twin.service_unit
 from twin.settings import Settings
 
 Run = Callable[..., Any]
@@ -141,6 +142,19 @@ def test_a_unit_of_the_system_names_its_user_and_refuses_the_home_of_another(
     assert ran.code == 2
     assert "belongs to somebody else" in ran.err
     assert not (tmp_path / "system").exists()
+
+
+@pytest.mark.skipif(OTHER is None, reason="this machine has one user alone")
+def test_a_secret_that_root_keeps_goes_into_a_unit_of_the_system_and_no_other(
+    home: Settings, run_twin: Run, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(twin.service_unit, "CREDENTIALS", tmp_path)
+    (tmp_path / "twin.bot-token").touch()
+    shown = run_twin("install-service", "--system", "--as", OTHER, "--dry-run").out
+    assert [line for line in shown.splitlines() if line.startswith("LoadCredential")] == [
+        f"LoadCredential=bot-token:{tmp_path}/twin.bot-token"
+    ]
+    assert "LoadCredential" not in run_twin("install-service", "--dry-run").out
 
 
 @pytest.mark.skipif(OTHER is None or os.getuid() != 0, reason="only root can install it for somebody else")

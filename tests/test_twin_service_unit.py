@@ -115,9 +115,10 @@ def test_what_needs_a_person_is_not_started_again() -> None:
         assert words_of(text, "RestartPreventExitStatus") == ["2"]
 
 
-def test_secrets_come_as_credentials_in_units_of_the_system_alone() -> None:
-    assert "bot-token:twin.bot-token" in words_of(unit(run_as="twin").text(), "LoadCredential")
-    assert words_of(unit().text(), "LoadCredential") == []
+def test_secrets_that_root_keeps_come_as_credentials() -> None:
+    kept = Unit("up", Path("/p"), Path("/h"), Path("/u"), run_as="twin", credentials=["bot-token"])
+    assert words_of(kept.text(), "LoadCredential") == ["bot-token:/etc/credstore/twin.bot-token"]
+    assert words_of(unit(run_as="twin").text(), "LoadCredential") == []
 
 
 def test_what_a_unit_of_the_users_own_cannot_always_do_is_left_out() -> None:

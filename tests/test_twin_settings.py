@@ -197,3 +197,13 @@ def test_an_empty_token_file_is_no_token(home: Settings) -> None:
     file = home.home / "bot-token"
     file.touch(mode=0o600)
     assert bot_token(home) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here that even root cannot read")
+def test_a_credential_that_cannot_be_read_is_one_sentence(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bot-token").symlink_to("/proc/self/mem")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(SettingsError, match="bot-token cannot be read"):
+        bot_token(home)

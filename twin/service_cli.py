@@ -18,7 +18,7 @@ import platformdirs
 
 from twin.errors import ServiceError
 from twin.service_place import Runner, runner_of, runner_of_user
-from twin.service_unit import DAEMONS, Unit
+from twin.service_unit import DAEMONS, Unit, credential_file
 from twin.settings import variables_left_behind
 
 SYSTEM_UNITS = Path("/etc/systemd/system")
@@ -66,8 +66,17 @@ def _unit(verb: str, runner: Runner, run_as: str | None) -> Unit:
         writable=[runner.cache, runner.hub],
         environment=runner.environment(),
         run_as=run_as,
+        credentials=[name for name in DAEMONS[verb].credentials if run_as and _is_kept(name)],
         reads=[Path(sys.prefix), Path(sys.base_prefix), Path(__file__).resolve().parents[1]],
     )
+
+
+def _is_kept(name: str) -> bool:
+    """Whether root keeps this secret; nobody else may look."""
+    try:
+        return credential_file(name).exists()
+    except PermissionError:
+        return False
 
 
 def _check_systemd() -> None:
@@ -114,9 +123,12 @@ def _tell_next(unit: Unit, now: bool) -> None:
     control = _systemctl(is_system)
     if left := variables_left_behind():
         click.echo(f"Not taken along, since a unit is no place for them: {', '.join(left)}. Put them into twin.toml.")
-    if "bot-token" in DAEMONS[unit.verb].credentials and not (unit.home / "bot-token").exists():
-        elsewhere = ", or in /etc/credstore/twin.bot-token (mode 0600)" if is_system else ""
-        click.echo(f"There is no bot token in the home yet: `twin bot --set-token` keeps it there{elsewhere}.")
+    if (
+        "bot-token" in {*DAEMONS[unit.verb].credentials} - {*unit.credentials}
+        and not (unit.home / "bot-token").exists()
+    ):
+        elsewhere = f"; or write it to {credential_file('bot-token')} and run this again" if is_system else ""
+        click.echo(f"There is no bot token yet: `twin bot --set-token` keeps it in the home{elsewhere}.")
     _follow([[*control, "daemon-reload"], [*control, "enable", unit.name], [*control, "restart", unit.name]], now)
     journal = "journalctl" if is_system else "journalctl --user"
     lines = [f"  {journal} -u {unit.name} -f   shows what it says"]

@@ -40,6 +40,7 @@ DAEMONS: Mapping[str, Daemon] = {
     "serve": Daemon("answers over HTTP", 15, ("server-key", "database-key", "remote-key")),
 }
 
+CREDENTIALS = Path("/etc/credstore")
 _HIDDEN_BY_PROTECT_HOME = ("/home", "/root", "/run/user")
 _HIDDEN_BY_PRIVATE_TMP = ("/tmp", "/var/tmp")
 # Where it must see the home folder, for the interpreter lies in it or the twin does, these stay out of sight.
@@ -80,6 +81,11 @@ _SYSTEM_ONLY = (
 )
 
 
+def credential_file(name: str) -> Path:
+    """Where root keeps a secret of units of the system; systemd copies it to where the service alone can read it."""
+    return CREDENTIALS / f"twin.{name}"
+
+
 @dataclass(frozen=True)
 class Unit:
     """One service.
@@ -93,6 +99,8 @@ class Unit:
         environment: variables by name.
         run_as: the user's name for a unit of the system; None for a unit of the user's own service manager.
         reads: further folders that it needs to read: the interpreter's own, the package's.
+        credentials: which of the daemon's secrets come from CREDENTIALS rather than from its home; systemd refuses to
+            start a service that names a file which is missing.
     """
 
     verb: str
@@ -103,6 +111,7 @@ class Unit:
     environment: Mapping[str, str] = field(default_factory=dict)
     run_as: str | None = None
     reads: Sequence[Path] = ()
+    credentials: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -130,7 +139,7 @@ class Unit:
             f"ExecStart={_quoted(str(self.interpreter))} -m twin {self.verb}",
             f"WorkingDirectory={_plain(self.home)}",
             *(f"Environment={_quoted(f'{name}={value}')}" for name, value in self.environment.items()),
-            *(f"LoadCredential={name}:twin.{name}" for name in daemon.credentials if self.run_as),
+            *(f"LoadCredential={name}:{credential_file(name)}" for name in self.credentials),
             *_life(daemon),
             "",
             *_ALWAYS,

@@ -172,11 +172,6 @@ def default_home() -> Path:
     return Path(os.environ.get(HOME_VARIABLE) or platformdirs.user_data_dir("twin")).expanduser().absolute()
 
 
-def settings_file(home: Path) -> Path:
-    """Where a home keeps its settings."""
-    return home / "twin.toml"
-
-
 def cache_folder() -> Path:
     """TWIN_CACHE, else the platform's cache folder."""
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("twin")).expanduser()
@@ -196,6 +191,11 @@ def given_places() -> dict[str, Path]:
 def variables_left_behind() -> list[str]:
     """Names of the TWIN_* variables that are no places: whoever starts twin in another way must see to them."""
     return sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in (HOME_VARIABLE, CACHE_VARIABLE))
+
+
+def settings_file(home: Path) -> Path:
+    """Where a home keeps its settings."""
+    return home / "twin.toml"
 
 
 def secure_umask() -> None:
@@ -284,20 +284,27 @@ def secret(settings: Settings, variable: str, name: str) -> str | None:
     """A secret from where secrets may be: the variable, else systemd's credential `name`, else `name` in the home.
 
     Raises:
-        SettingsError: the file in the home can be read by others.
+        SettingsError: the file in the home can be read by others, or a file cannot be read.
     """
     if value := os.environ.get(variable, "").strip():
         return value
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         credential = Path(folder) / name
         if credential.is_file():
-            return credential.read_text().strip() or None
+            return _text_of(credential).strip() or None
     file = settings.home / name
     if not file.is_file():
         return None
     if os.name == "posix" and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise SettingsError(f"Others can read {file}", f"run `chmod 600 {file}`")
-    return file.read_text().strip() or None
+    return _text_of(file).strip() or None
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({error.strerror})", "let its owner be who runs twin") from error
 
 
 def bot_token(settings: Settings) -> str | None:
