@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +30,14 @@ class Pauses:
 
     Args:
         random: where chance comes from.
+        pacing: what `telegram.pacing` is just now; default: as the settings say.
     """
 
-    def __init__(self, settings: Settings, random: Random) -> None:
+    def __init__(self, settings: Settings, random: Random, pacing: Callable[[], str] | None = None) -> None:
         self._telegram: Telegram = settings.telegram
         self._paces = Paces(settings.adapters, settings.datasets)
         self._random = random
+        self._pacing = pacing or (lambda: settings.telegram.pacing)
 
     def before_first(self, adapter: str | None, asked_at: float) -> float:
         """From the last message of a burst to the first bubble of its answer.
@@ -57,7 +60,7 @@ class Pauses:
         return self._bounded(pace.sample_gap(self._random, len(text)))
 
     def _pace(self, adapter: str | None) -> Timing | None:
-        return self._paces.of(adapter) if self._telegram.pacing == "owner" else None
+        return self._paces.of(adapter) if self._pacing() == "owner" else None
 
     def _bounded(self, seconds: float) -> float:
         return min(seconds, self._telegram.longest_pause_seconds)
