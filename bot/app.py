@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from telegram import Update
-from telegram.ext import Application, CommandHandler, MessageHandler, TypeHandler, filters
+from telegram.ext import Application, CallbackQueryHandler, CommandHandler, MessageHandler, TypeHandler, filters
 from telegram.request import HTTPXRequest
 
 from bot.access import Access, Handler, owner_of
 from bot.commands import Commands
+from bot.desk import FORGET_PREFIX, Desk
 from bot.disclosure import Disclosure
 from bot.engine import Engine
 from bot.guests import Guests
@@ -35,8 +36,13 @@ from bot.polling import connect, poll
 from bot.retrain import Retraining
 from bot.switches import Switches
 from bot.token import check
+from bot.tuning import Tuning
+from bot.versions import PREFIX as VERSION_PREFIX
+from bot.versions import Versions
 from bot.welcome import Welcome
+from bot.why import Why
 from inference.generator import Generator
+from inference.server.records import Records
 from twin.errors import BotError
 from twin.jobs import JobQueue
 from twin.registry import Registry
@@ -105,14 +111,14 @@ class Daemon:
         self._store = store
         self._inbox = Inbox(store.db, clock)
         self._history = History(store.db)
-        self._welcome = Welcome(
-            access,
-            Limits(store.db, settings.telegram, clock),
-            Disclosure(settings, store.db, clock),
-            self._history,
-            rhythm,
-        )
-        self._engine = Engine(settings, build)
+        disclosure = Disclosure(settings, store.db, clock)
+        limits = Limits(store.db, settings.telegram, clock)
+        self._welcome = Welcome(access, limits, disclosure, self._history, rhythm)
+        switches = Switches(store.db)
+        tuning = Tuning(settings, switches)
+        self._engine = Engine(settings, build, tuning.how)
+        why = Why(settings, self._history)
+        self._desk = Desk(Versions(Records(settings, clock)), why, tuning, self._history, disclosure, rhythm)
         self._order = PerChat(self._answered)
         self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
         registry = Registry(settings.adapters, store.db)
@@ -139,12 +145,13 @@ class Daemon:
             self._engine,
             rhythm,
             self._settle,
+            tuning.pacing,
         )
         self._pause = Pause(
             self._app.bot,
             self._app.update_queue,
             access,
-            Switches(store.db),
+            switches,
             self._inbox,
             self._history,
             self._order,
@@ -197,9 +204,15 @@ class Daemon:
         add(CommandHandler("start", self._start, filters=_NEW))
         for name in ("help", "status"):
             add(CommandHandler(name, getattr(self._commands, name), filters=_NEW))
+        add(CommandHandler("forget", self._desk.forget, filters=_NEW))
         add(CommandHandler("reset", conversations.after_answers(self._commands.reset), filters=_NEW))
         for name, handler in self._owners().items():
             add(CommandHandler(name, self._access.owner_only(handler), filters=_NEW))
+        owners_button = self._access.owner_only(self._desk.version_button)
+        add(CallbackQueryHandler(owners_button, pattern=f"^{VERSION_PREFIX}"))
+        forgetting = conversations.after_answers(self._desk.forget_button)
+        add(CallbackQueryHandler(forgetting, pattern=f"^{FORGET_PREFIX}"))
+        add(CallbackQueryHandler(self._desk.unknown_button))
         add(MessageHandler(_NEW & filters.COMMAND, self._commands.help))
         add(MessageHandler(_NEW, conversations.answer))
         add(MessageHandler(filters.UpdateType.EDITED_MESSAGE, conversations.revise))
@@ -211,6 +224,10 @@ class Daemon:
             "retrain": self._retraining.command,
             "allow": self._guests.allow,
             "deny": self._guests.deny,
+            "versions": self._desk.versions,
+            "rollback": self._desk.rollback,
+            "why": self._desk.why,
+            "settings": self._desk.settings,
             "pause": self._pause.pause,
             "resume": self._pause.resume,
         }

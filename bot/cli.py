@@ -22,11 +22,17 @@ from twin.settings import TOKEN_VARIABLE, Settings, bot_token, load_settings
 
 @click.command()
 @click.option("--set-token", is_flag=True, help="Ask for the token that @BotFather gave you, and keep it.")
-def bot(set_token: bool) -> None:
+@click.argument("words", nargs=-1, metavar="")
+def bot(set_token: bool, words: tuple[str, ...]) -> None:
     """Answer in Telegram, in your style, whoever you allowed to ask.
 
     Runs until it is stopped (Ctrl-C or SIGTERM); messages that come meanwhile are answered at the next start.
     """
+    if words:  # most likely the token, which click would repeat
+        raise BotError(
+            "`twin bot` takes nothing on its command line, where everybody on this machine could read it",
+            "run `twin bot --set-token` and enter the token there; if it was a real one, get a new one from @BotFather",
+        )
     settings = load_settings()
     if set_token:
         click.echo(f"The token is in {keep(settings.home, _asked_token())} now; only you can read it.")

@@ -81,6 +81,10 @@ class Disclosure:
             [user_id, self._clock()],
         )
 
+    def forget(self, user_id: int) -> None:
+        """They are told again before the next reply."""
+        self._db.execute("update bot_people set disclosed_at = null where user_id = ?", [user_id])
+
     def _made(self) -> str:
         name = self._settings.owner.name
         if name == UNNAMED:

@@ -18,6 +18,7 @@ from inference.generator import Generator, TwinReply, Wish
 from inference.yielding import yielding
 from twin.errors import BotError, TwinError
 from twin.messages import Conversation
+from twin.sections import Reply
 from twin.settings import Settings
 
 T = TypeVar("T")
@@ -38,11 +39,15 @@ class Engine:
 
     Args:
         build: makes the generator; called once, in a thread.
+        how: sampling instead of the settings', if any; asked before each reply.
     """
 
-    def __init__(self, settings: Settings, build: Callable[[], Generator]) -> None:
+    def __init__(
+        self, settings: Settings, build: Callable[[], Generator], how: Callable[[], Reply | None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._build = build
+        self._how = how
         self._threads = ThreadPoolExecutor(settings.engine.at_once + _SPARE_THREADS, thread_name_prefix="generator")
         self._calls: set[Future[Any]] = set()  # in threads just now
         self._generator: Generator | None = None
@@ -85,7 +90,8 @@ class Engine:
             Exception: whatever the generator raised.
         """
         await self._loaded.wait()
-        reply = await self._run(lambda: self._reply(asked, is_dropped))
+        how = self._how()
+        reply = await self._run(lambda: self._reply(asked, is_dropped, how))
         if reply is not None and reply.ended == "cancelled":
             raise asyncio.CancelledError
         return reply
@@ -122,14 +128,16 @@ class Engine:
         self._yielding.enter_context(yielding(self._settings, generator))
         self._generator = generator
 
-    def _reply(self, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool]) -> TwinReply | None:
+    def _reply(
+        self, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool], how: Reply | None
+    ) -> TwinReply | None:
         generator = self._generator
         assert generator is not None
         try:
             generator.refresh()
             if generator.adapter is None:
                 return None
-            wish = Wish(is_cancelled=lambda: self._is_closing.is_set() or is_dropped())
+            wish = Wish(how=how, is_cancelled=lambda: self._is_closing.is_set() or is_dropped())
             return generator.reply(asked(generator.prompt.language), wish)
         finally:
             self._look_at(generator)

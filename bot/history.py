@@ -107,6 +107,21 @@ class History:
         )
         self.settle(update_id)
 
+    def author(self, chat_id: int, message_id: int) -> tuple[str | None, datetime] | None:
+        """Which version wrote a bubble that stands in a chat, and when; None if the twin did not write it."""
+        row = self._db.execute(
+            "select adapter, sent_at from bot_messages where chat_id = ? and message_id = ? and speaker = ?",
+            [chat_id, message_id, _OWNER],
+        ).fetchone()
+        return (row[0], datetime.fromtimestamp(row[1], UTC)) if row else None
+
+    def forget(self, chat_id: int) -> int:
+        """Delete a chat, for good; returns how many messages that were."""
+        self._db.execute("pragma secure_delete = on")
+        deleted = self._db.execute("delete from bot_messages where chat_id = ? and speaker <> ?", [chat_id, _RESET])
+        self._db.execute("delete from bot_messages where chat_id = ?", [chat_id])
+        return int(deleted.rowcount)
+
     def settle(self, update_id: int) -> None:
         """An update is answered: its id may come again, with another bot."""
         self._db.execute("update bot_messages set update_id = null where update_id = ?", [update_id])

@@ -76,12 +76,14 @@ def _chat_id(update: dict[str, Any]) -> int | None:
     match update:
         case {"message": {"chat": {"id": int(chat_id)}}} | {"edited_message": {"chat": {"id": int(chat_id)}}}:
             return chat_id
+        case {"callback_query": {"message": {"chat": {"id": int(chat_id)}}}}:
+            return chat_id
         case _:
             return None
 
 
 def read(update: dict[str, Any]) -> Update | None:
-    """An update with a message in it, new or edited; None for other kinds and for what cannot be read.
+    """An update with a message in it, new, edited or with a pressed button; None for the rest and the unreadable.
 
     python-telegram-bot fetches an update that it cannot parse again and again: such a one must not reach it.
     """
@@ -90,7 +92,8 @@ def read(update: dict[str, Any]) -> Update | None:
     except Exception as error:  # noqa: BLE001 - a foreign parser on foreign input raises what it likes
         _log.warning("The update %d cannot be read (%s) and is left out", update["update_id"], type(error).__name__)
         return None
-    return parsed if parsed.message is not None or parsed.edited_message is not None else None
+    is_wanted = parsed.message is not None or parsed.edited_message is not None or parsed.callback_query is not None
+    return parsed if is_wanted and parsed.effective_chat is not None else None
 
 
 class InboxRequest(HTTPXRequest):

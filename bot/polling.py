@@ -19,7 +19,7 @@ from bot.pacing import Rhythm
 from twin.errors import BotError
 
 LONG_POLL_SECONDS = 30
-KINDS = [Update.MESSAGE, Update.EDITED_MESSAGE]
+KINDS = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
 CONFLICTS = 3  # a poll that a killed process left behind conflicts once or twice
 _log = logging.getLogger(__name__)
 

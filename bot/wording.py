@@ -13,11 +13,14 @@ from bot.engine import Serving
 from bot.people import Person
 from twin.jobs import Job
 
+_SHOWN = 300  # characters of what was said once
+
 COMMANDS = {
     "start": "what this is",
     "help": "the commands",
     "status": "which version answers, and how good it is",
     "reset": "start a fresh conversation",
+    "forget": "delete what I keep of our chat",
 }
 OWNER_COMMANDS = COMMANDS | {
     "retrain": "train on what is new, and follow it here",
@@ -25,6 +28,10 @@ OWNER_COMMANDS = COMMANDS | {
     "deny": "keep somebody out",
     "pause": "answer nobody, from this moment on",
     "resume": "answer again, also what came meanwhile",
+    "versions": "what was trained, how good it is, which serves",
+    "rollback": "go back to the version that served before",
+    "why": "as an answer to a message of the twin's: who wrote it, and after what",
+    "settings": "temperature and pacing",
 }
 RETRAIN_USAGE = (
     "/retrain trains on what is new, and lets it serve if it is better; /retrain force lets it serve in any case."
@@ -37,6 +44,14 @@ WHO = (
 )
 HIDDEN = "Their account hides who wrote what you forward: use their id, or send them what /allow link makes."
 NOT_YOURSELF = "You are always allowed: this is your twin."
+NO_VERSION = "There is no version yet: /retrain makes the first."
+NO_SUCH_VERSION = "There is no such version."
+FORGET = "Delete all that I keep of our chat? I will not know any more what we said. That cannot be taken back."
+KEPT = "Nothing was deleted."
+WHY_USAGE = "Send /why as an answer to a message that the twin wrote."
+SETTINGS_USAGE = (
+    "/settings temperature 0.8 (0 to 2), /settings pacing owner or fast; the word default goes back to twin.toml."
+)
 
 
 def greeting(owner: str) -> str:
@@ -87,11 +102,7 @@ def status(
         lines.append(f"Version {serving.adapter} answers.")
     if serving is not None and serving.refused:
         lines.append(f"The promoted version does not serve. {serving.refused}")
-    lines += [
-        f"Held-out {name.removeprefix('val_').replace('_', ' ')}: {_number(value)}"
-        for name, value in metrics.items()
-        if name.startswith("val_") and isinstance(value, int | float)
-    ]
+    lines += _held_out(metrics)
     lines.append("No training was asked for yet." if job is None else course(job))
     return "\n".join(lines)
 
@@ -164,6 +175,68 @@ def over(limit: str, most: int) -> str:
     if limit == "day":
         return f"I am a program, and I answer you at most {most} messages in 24 hours. That is reached for now."
     return f"I am a program, and I answer at most {most} messages in 24 hours, of everybody. That is reached for now."
+
+
+def versions(facts: Sequence[Mapping[str, Any]], in_all: int) -> str:
+    """The list of versions, newest first; facts: see bot/versions.py."""
+    lines = [_version_line(version) for version in facts]
+    if in_all > len(facts):
+        lines.append(f"... and {in_all - len(facts)} older: `twin adapters list` has them.")
+    return "\n".join(lines)
+
+
+def version(facts: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """One version: its held-out metrics, and what its last report says."""
+    lines = [_version_line({**facts, "figures": {}}), *_held_out(metrics)]
+    lines += [f"{name}: {_number(value)}" for name, value in facts["figures"].items()]
+    if not facts["figures"]:
+        lines.append(f"How much it sounds like you was not measured: `twin eval {facts['name']}` does it.")
+    return "\n".join(lines)
+
+
+def serves(version: str) -> str:
+    """What is told when another version was chosen."""
+    return f"Version {version} answers from the next message on."
+
+
+def forgotten(count: int) -> str:
+    """What somebody is told whose chat was deleted."""
+    return f"Deleted: {count} messages. What you wrote to my owner elsewhere is not mine to delete."
+
+
+def why(adapter: str | None, at: datetime, moments: Sequence[tuple[str, Sequence[str]]] | None) -> str:
+    """Who wrote a message, and the moments in what it learned that were most like it; None: those are not known."""
+    lines = [f"Version {adapter or 'unknown'} wrote that, on {at:%Y-%m-%d at %H:%M} UTC."]
+    if moments is not None and not moments:
+        lines.append("Nothing that it learned from is like what was asked.")
+    for asked, reply in moments or ():
+        lines += ["", f"Asked: {_short(asked)}", f"You: {_short(' / '.join(reply))}"]
+    return "\n".join(lines)
+
+
+def settings(values: Mapping[str, tuple[Any, bool]]) -> str:
+    """What is set: by name, the value and whether it was set in Telegram."""
+    lines = [f"{name}: {value}{' (set here)' if is_set else ''}" for name, (value, is_set) in values.items()]
+    return "\n".join([*lines, SETTINGS_USAGE])
+
+
+def _version_line(facts: Mapping[str, Any]) -> str:
+    state = f" ({facts['state']})" if facts["state"] else ""
+    fidelity = facts["figures"].get("Fidelity")
+    return f"{facts['name']}{state}" + (f": fidelity {_number(fidelity)}" if fidelity is not None else "")
+
+
+def _held_out(metrics: Mapping[str, Any]) -> list[str]:
+    return [
+        f"Held-out {name.removeprefix('val_').replace('_', ' ')}: {_number(value)}"
+        for name, value in metrics.items()
+        if name.startswith("val_") and isinstance(value, int | float)
+    ]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
 def _called(user_id: int, name: str | None) -> str:

@@ -50,6 +50,7 @@ class PastReplies:
         if not pairs:
             raise DatasetError("There is no past reply of yours to answer with", "ingest dialogs that you answered in")
         self._replies = [reply for _, reply in pairs]
+        self._asked = [_text(turns[-1:]) for turns, _ in pairs]
         self._usual = Counter(self._replies).most_common(1)[0][0]
         texts = [_last_and_earlier(turns) for turns, _ in pairs]
         self._vectorizer = TfidfVectorizer(analyzer=_words, sublinear_tf=True, dtype=np.float32)
@@ -76,10 +77,14 @@ class PastReplies:
         What the owner said in this conversation already is not said again, if there is anything else.
         """
         said = {_said(turn) for turn in turns if turn.speaker == "owner"}
-        candidates = self._candidates(turns) or [self._usual]
+        candidates = [self._replies[row] for row in self._rows(turns)] or [self._usual]
         return next((reply for reply in candidates if reply not in said), candidates[0])
 
-    def _candidates(self, turns: Sequence[Turn]) -> list[Bubbles]:
+    def moments(self, turns: Sequence[Turn], most: int) -> list[tuple[str, Bubbles]]:
+        """The most similar past moments, nearest first: what was said last, and the reply to it."""
+        return [(self._asked[row], self._replies[row]) for row in self._rows(turns)[:most]]
+
+    def _rows(self, turns: Sequence[Turn]) -> list[int]:
         asked = self._vectorizer.transform(_last_and_earlier(turns))
         scores = np.zeros(len(self._replies), np.float32)
         for moments, question, weight in zip(self._moments, asked, (1.0, _EARLIER_WEIGHT), strict=True):
@@ -87,7 +92,7 @@ class PastReplies:
         most = min(_CANDIDATES, len(scores))
         best = np.argpartition(-scores, most - 1)[:most]
         ordered = best[np.lexsort((-best, -scores[best]))]
-        return [self._replies[row] for row in ordered if scores[row] > 0]
+        return [int(row) for row in ordered if scores[row] > 0]
 
 
 class Day0Generator:
@@ -146,8 +151,20 @@ class Day0Generator:
         """See Generator. There is no model to free."""
 
 
-def _sessions(folder: Path) -> Iterator[Session]:
-    for split in ("train", "val", "test"):
+def learned_moments(folder: Path) -> PastReplies:
+    """What a version that learned from this snapshot learned.
+
+    Raises:
+        DatasetError: the snapshot is damaged, or holds no reply of the owner.
+    """
+    try:
+        return PastReplies.of(_sessions(folder, ("train",)))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"The dataset {folder.name} is damaged", "run `twin dataset build`") from error
+
+
+def _sessions(folder: Path, splits: Sequence[str] = ("train", "val", "test")) -> Iterator[Session]:
+    for split in splits:
         with (folder / f"{split}.jsonl").open(encoding="utf-8", newline="\n") as lines:
             yield from map(read_session, lines)
 

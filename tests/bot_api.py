@@ -8,6 +8,7 @@ async with bot_api() as api, running_bot(api, settings, build):
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -40,6 +41,7 @@ class Call:
     chat_id: int | None
     message_id: int | None
     text: str | None
+    markup: Any = None
 
 
 class BotApi(LoBotApiEmulator):  # type: ignore[misc]
@@ -93,6 +95,29 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         """The id of the message that was written last."""
         return self._next_message
 
+    async def press(self, user_id: int, data: str, message_id: int = 1) -> int:
+        """A user presses a button under a message of the bot's in private; returns the update's id."""
+        query = {
+            "id": "4242",
+            "from": {"id": user_id, "is_bot": False, "first_name": "Somebody"},
+            "chat_instance": "7",
+            "data": data,
+            "message": {
+                "message_id": message_id,
+                "date": int(time.time()),
+                "chat": {"id": user_id, "type": "private", "first_name": "Somebody"},
+                "from": {"id": 123456789, "is_bot": True, "first_name": "Twin"},
+                "text": "?",
+            },
+        }
+        return int(await self.enqueue_update({"callback_query": query}, token=TOKEN))
+
+    def buttons(self, chat_id: int) -> dict[str, str]:
+        """The buttons of the bot's newest message or edit in a chat: what they send, by what they say."""
+        markup = next((call.markup for call in reversed(self.calls) if call.chat_id == chat_id and call.text), None)
+        rows = markup["inline_keyboard"] if markup else []
+        return {button["text"]: button["callback_data"] for row in rows for button in row}
+
     def texts(self, chat_id: int) -> list[str]:
         """What the bot sent to a chat, oldest first; edits do not count."""
         return [call.text or "" for call in self.calls if call.method == "sendMessage" and call.chat_id == chat_id]
@@ -134,9 +159,9 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             chat, message = fields.get("chat_id"), fields.get("message_id")
             if method == "sendMessage":
                 message = result["message_id"]
-            self.calls.append(
-                Call(method, int(chat) if chat else None, int(message) if message else None, fields.get("text"))
-            )
+            markup = json.loads(fields["reply_markup"]) if isinstance(fields.get("reply_markup"), str) else None
+            numbers = [int(number) if number else None for number in (chat, message)]
+            self.calls.append(Call(method, *numbers, fields.get("text"), markup))
         return result
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -62,8 +62,18 @@ def test_a_stranger_gets_no_answer_to_anything_at_all(tmp_path: Path) -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
             forged = "A" * 22
             await _unanswered(
-                api, STRANGER, "hi", "/start", f"/start {forged}", "/start ../../x", "/allow 3003", "/help", "x" * 4096
+                api,
+                STRANGER,
+                "hi",
+                "/start",
+                f"/start {forged}",
+                "/start ../../x",
+                "/allow 3003",
+                "/help",
+                "x" * 4096,
+                "/start " + "A" * 4089,
             )
+            assert api.texts(OWNER) == ["you said are you there"]
 
     asyncio.run(scene())
 

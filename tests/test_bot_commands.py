@@ -18,9 +18,8 @@ from bot import wording
 from bot.engine import Serving
 from bot.pacing import Rhythm
 from tests.bot_api import FRIEND, OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_versions import publish
 from twin.jobs import RETRAIN, Job, JobQueue
-from twin.prompt import PromptSpec
-from twin.registry import BaseIdentity, Manifest, Registry
 from twin.store import Store
 
 
@@ -60,31 +59,8 @@ def test_telegram_is_told_the_commands_and_its_refusal_does_no_harm(tmp_path: Pa
     asyncio.run(scene())
 
 
-def _publish(home: Path, version: str) -> None:
-    with Store.open(home / "twin.db") as store:
-        registry = Registry(home / "adapters", store.db)
-        with registry.incoming() as folder:
-            (folder / "adapter_config.json").write_text("{}")
-            (folder / "adapter_model.safetensors").write_bytes(b"weights")
-            registry.publish(
-                folder,
-                Manifest(
-                    version=version,
-                    created_at="2026-11-21T12:00:00+00:00",
-                    base=BaseIdentity("tiny", "f00", "none"),
-                    prompt=PromptSpec(),
-                    dataset="d",
-                    owner_turns=10,
-                    lora={},
-                    metrics={"val_bits_per_character": 2.345678, "train_seconds": 9.5},
-                    versions={},
-                ),
-            )
-        registry.promote(version, "better", time.time())
-
-
 def test_status_tells_the_version_its_held_out_metrics_and_why_another_was_refused(tmp_path: Path) -> None:
-    _publish(tmp_path, "v1")
+    publish(tmp_path, "v1")
     refusal = "The adapter v2 is truncated: promote another version."
 
     async def scene() -> None:

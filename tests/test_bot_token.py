@@ -82,3 +82,12 @@ def test_a_home_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_a_missing_token_names_the_command(run_twin: Callable[..., Any]) -> None:
     assert "`twin bot --set-token`" in run_twin("bot").err
+
+
+@pytest.mark.parametrize("arguments", [["--set-token", TOKEN], [TOKEN]])
+def test_a_token_on_the_command_line_is_refused_and_not_repeated(
+    run_twin: Callable[..., Any], arguments: list[str]
+) -> None:
+    ran = run_twin("bot", *arguments)
+    assert ran.code == 2 and "--set-token" in ran.err and TOKEN.split(":")[1] not in ran.out + ran.err
+    assert bot_token(load_settings()) is None

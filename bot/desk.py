@@ -1,0 +1,117 @@
+"""What has buttons, or answers for the twin: /versions, /rollback, /why, /settings, /forget, and what the buttons do.
+
+Knows nothing of who may press what: bot/access.py lets only the owner's commands and buttons through.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.error import BadRequest
+
+from bot import wording
+from bot.delivery import deliver, pieces
+from bot.disclosure import Disclosure
+from bot.history import History
+from bot.pacing import Rhythm
+from bot.tuning import Tuning
+from bot.versions import Screen, Versions
+from bot.why import Why
+
+FORGET_PREFIX = "forget:"
+_YES, _NO = f"{FORGET_PREFIX}yes", f"{FORGET_PREFIX}no"
+
+
+class Desk:
+    """Commands and buttons."""
+
+    def __init__(
+        self,
+        versions: Versions,
+        why: Why,
+        tuning: Tuning,
+        history: History,
+        disclosure: Disclosure,
+        rhythm: Rhythm,
+    ) -> None:
+        self._versions = versions
+        self._why = why
+        self._tuning = tuning
+        self._history = history
+        self._disclosure = disclosure
+        self._rhythm = rhythm
+
+    async def versions(self, update: Update, _: Any) -> None:
+        """/versions: the list."""
+        await self._show(update, await self._versions.listing())
+
+    async def rollback(self, update: Update, _: Any) -> None:
+        """/rollback: the version before serves again."""
+        await self._show(update, await self._versions.rollback())
+
+    async def version_button(self, update: Update, _: Any) -> None:
+        """A button under the list, or under a version."""
+        assert update.callback_query is not None
+        await self._change(update, await self._versions.pressed(update.callback_query.data or ""))
+
+    async def why(self, update: Update, _: Any) -> None:
+        """/why: as an answer to a message of the twin's."""
+        message = update.message
+        assert message is not None
+        asked = message.reply_to_message
+        told = await self._why.explain(message.chat_id, asked.message_id) if asked else wording.WHY_USAGE
+        await self._show(update, (told, None))
+
+    async def settings(self, update: Update, context: Any) -> None:
+        """/settings: shows and turns."""
+        await self._show(update, (self._tuning.command(context.args or []), None))
+
+    async def forget(self, update: Update, _: Any) -> None:
+        """/forget: asks first."""
+        buttons = [
+            [InlineKeyboardButton("Delete", callback_data=_YES), InlineKeyboardButton("Keep", callback_data=_NO)]
+        ]
+        await self._show(update, (wording.FORGET, InlineKeyboardMarkup(buttons)))
+
+    async def forget_button(self, update: Update, _: Any) -> None:
+        """The answer to that: deletes the chat of whoever pressed it, and no other."""
+        query = update.callback_query
+        assert query is not None
+        text = wording.KEPT
+        if query.data == _YES:
+            chat_id = query.from_user.id  # a private chat has the id of the person in it
+            text = wording.forgotten(self._history.forget(chat_id))
+            self._disclosure.forget(chat_id)
+        await self._change(update, (text, None))
+
+    async def unknown_button(self, update: Update, _: Any) -> None:
+        """A button of nobody's: Telegram stops waiting for it."""
+        assert update.callback_query is not None
+        await self._acknowledge(update)
+
+    async def _show(self, update: Update, screen: Screen) -> None:
+        message = update.message
+        assert message is not None
+        text, keyboard = screen
+        await deliver(partial(message.reply_text, pieces(text)[0], reply_markup=keyboard), self._rhythm)
+
+    async def _change(self, update: Update, screen: Screen) -> None:
+        query = update.callback_query
+        assert query is not None
+        text, keyboard = screen
+        await self._acknowledge(update)
+        try:
+            await deliver(partial(query.edit_message_text, pieces(text)[0], reply_markup=keyboard), self._rhythm)
+        except BadRequest as error:  # pressed twice, or deleted
+            if "not modified" not in error.message and "not found" not in error.message:
+                raise
+
+    async def _acknowledge(self, update: Update) -> None:
+        query = update.callback_query
+        assert query is not None
+        try:
+            await deliver(query.answer, self._rhythm)
+        except BadRequest:  # too old to be answered; what it asks for is done all the same
+            return
