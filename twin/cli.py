@@ -42,8 +42,6 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "backup": ("twin.backup_cli", "backup", "Write everything into one file, also while it runs."),
     "restore": ("twin.backup_cli", "restore", "Make a home of a backup, checked as a whole."),
     "install-service": ("twin.service_cli", "install_service", "Let systemd run your twin, shut in."),
-    "backup": ("twin.backup_cli", "backup", "Write everything into one file, also while it runs."),
-    "restore": ("twin.backup_cli", "restore", "Make a home of a backup, checked as a whole."),
     "up": ("twin.supervisor", "up", "Run worker and bot under one supervisor."),
 }
 
