@@ -17,7 +17,6 @@ Knows nothing of exit codes or terminals; only the command line prints or exits.
     ├── TeacherError     a teacher's address does not answer, or may not be asked
     ├── BackupError      a backup cannot be made, or is not whole
     ├── ServiceError     systemd cannot be told to run it
-    ├── BackupError      a backup cannot be made, or is not whole
     └── BotError         the Telegram bot cannot be started
 """
 
