@@ -103,39 +103,16 @@ class Daemon:
         store: Store,
         rhythm: Rhythm,
     ) -> None:
-        clock = rhythm.clock.now
+        self._settings = settings
         self._rhythm = rhythm
-        people = People(store.db, owner_of(settings), settings.telegram.allowed_ids, clock)
-        invites = Invites(store.db, people, clock)
-        self._access = access = Access(settings, people, invites)
         self._store = store
-        self._inbox = Inbox(store.db, clock)
+        self._inbox = Inbox(store.db, rhythm.clock.now)
         self._history = History(store.db)
-        disclosure = Disclosure(settings, store.db, clock)
-        limits = Limits(store.db, settings.telegram, clock)
-        self._welcome = Welcome(access, limits, disclosure, self._history, rhythm)
+        self._order = PerChat(self._answered)
+        self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
         switches = Switches(store.db)
         tuning = Tuning(settings, switches)
         self._engine = Engine(settings, build, tuning.how)
-        why = Why(settings, self._history)
-        self._desk = Desk(Versions(Records(settings, clock)), why, tuning, self._history, disclosure, rhythm)
-        self._order = PerChat(self._answered)
-        self._app = _application(token, settings.telegram.bot_api_url, self._inbox, self._order)
-        registry = Registry(settings.adapters, store.db)
-        self._retraining = Retraining(self._app.bot, store.db, rhythm, clock)
-        self._guests = Guests(self._app.bot, access.owner, people, invites, rhythm)
-        self._notices = Notices(self._app.bot, store.db, access.owner, rhythm)
-        self._commands = Commands(
-            settings,
-            access,
-            self._history,
-            self._engine,
-            JobQueue(store.db),
-            registry,
-            rhythm,
-            clock,
-            lambda: self._pause.since,
-        )
         self._conversations = Conversations(
             settings,
             self._app.bot,
@@ -147,19 +124,53 @@ class Daemon:
             self._settle,
             tuning.pacing,
         )
+        self._make_door(switches)
+        self._make_commands(tuning)
+        self._register(self._conversations)
+
+    def _make_door(self, switches: Switches) -> None:
+        """Whatever decides whether an update is answered at all."""
+        db, rhythm, telegram, clock = self._store.db, self._rhythm, self._settings.telegram, self._rhythm.clock.now
+        people = People(db, owner_of(self._settings), telegram.allowed_ids, clock)
+        invites = Invites(db, people, clock)
+        self._access = Access(self._settings, people, invites)
+        self._guests = Guests(self._app.bot, self._access.owner, people, invites, rhythm)
+        self._disclosure = Disclosure(self._settings, db, clock)
+        limits = Limits(db, telegram, clock)
+        self._welcome = Welcome(self._access, limits, self._disclosure, self._history, rhythm)
         self._pause = Pause(
             self._app.bot,
             self._app.update_queue,
-            access,
+            self._access,
             switches,
             self._inbox,
             self._history,
             self._order,
             self._conversations.bursts,
-            settings.telegram.answer_within_hours,
+            telegram.answer_within_hours,
             rhythm,
         )
-        self._register(self._conversations)
+
+    def _make_commands(self, tuning: Tuning) -> None:
+        """Whatever answers for the twin, and not as it."""
+        settings, db, rhythm, clock = self._settings, self._store.db, self._rhythm, self._rhythm.clock.now
+        self._retraining = Retraining(self._app.bot, db, rhythm, clock)
+        self._notices = Notices(self._app.bot, db, self._access.owner, rhythm)
+        registry = Registry(settings.adapters, db)
+        self._commands = Commands(
+            settings,
+            self._access,
+            self._history,
+            self._engine,
+            JobQueue(db),
+            registry,
+            rhythm,
+            clock,
+            lambda: self._pause.since,
+        )
+        versions = Versions(Records(settings, clock))
+        why = Why(settings, self._history)
+        self._desk = Desk(versions, why, tuning, self._history, self._disclosure, rhythm)
 
     async def serve(self) -> None:
         """Run until cancelled: messages are taken in, and wait, from before the model is loaded.

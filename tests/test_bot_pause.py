@@ -6,10 +6,11 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.bot_api import FRIEND, OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_api import FAST, FRIEND, OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.hand_clock import HandClock
 from twin.store import Store
 
 
@@ -128,3 +129,34 @@ def test_guests_can_neither_pause_nor_resume(tmp_path: Path) -> None:
             await api.until(lambda: "can do that" in api.texts(FRIEND)[-1])
 
     asyncio.run(scene())
+
+
+def test_a_burst_that_is_being_gathered_waits_too_and_nothing_of_it_is_answered_twice(tmp_path: Path) -> None:
+    clock, parrot = HandClock(), Parrot()
+    rhythm = replace(FAST, clock=clock)
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            settings = bot_settings(tmp_path, api, telegram={"debounce_seconds": 3})
+            async with running_bot(api, settings, lambda: parrot, rhythm):
+                await api.write(FRIEND, "one")
+                await api.until(lambda: clock.sleepers == 1)
+                await _ask(api, OWNER, "/pause")
+                await api.write(FRIEND, "two")
+                clock.advance(60)
+                assert "Paused since" in await _ask(api, OWNER, "/status")
+                assert parrot.asked == [] and api.texts(FRIEND) == []
+                assert await _ask(api, OWNER, "/resume") == "I answer again."
+
+                def answered() -> bool:
+                    clock.advance(1)
+                    return api.texts(FRIEND)[-1:] == ["you said two"]
+
+                await api.until(answered)
+                assert api.texts(FRIEND) in (["you said two"], ["you said one", "you said two"])
+
+    asyncio.run(scene())
+    assert [bubbles for speaker, bubbles in parrot.asked[-1] if speaker == "other"] in (
+        [["one", "two"]],
+        [["one"], ["two"]],
+    )
