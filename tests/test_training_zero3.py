@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 import torch
 import torch.multiprocessing
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
 import inference.base_model
 import training.deepspeed_file
 from tests.chats import fill
 from tests.sharded_part import COUNT
-from tests.test_training_distributed import EXACT, configure, no_bf16, train
+from tests.test_training_distributed import EXACT, configure, no_bf16, start_training, train
 from tests.zero3_part import compute, part
 from training.deepspeed_file import check, zero_config
 from twin.errors import SettingsError
@@ -72,14 +74,21 @@ def test_every_process_comes_to_the_gradients_of_one_with_a_layer_gathered_at_on
 
 @pytest.mark.slow
 @needs_deepspeed
-def test_training_with_deepspeed_comes_to_the_loss_and_the_weights_of_one(home, store, tiny_base, run_twin, written):
-    from safetensors.torch import load_file
-
+def test_training_with_deepspeed_stopped_and_gone_on_with_comes_to_the_loss_and_the_weights_of_one(
+    home, store, tiny_base, run_twin, written, eventually
+):
+    """Should it have ended before it was told to stop, the second command trains it whole."""
     fill(store)
     configure(home, tiny_base(), "none", processes=1)
     alone = json.loads(run_twin("train", "--fresh", "--json").out)
-    configure(home, tiny_base(), "none", processes=2, sharding="deepspeed", deepspeed_config=written(**TIGHT))
-    together = train("--fresh")
+    how = {"sharding": "deepspeed", "deepspeed_config": written(**TIGHT), "checkpoint_minutes": 1e-4}
+    configure(home, tiny_base(), "none", processes=2, **how)
+    stopped = start_training("--fresh")
+    eventually(lambda: any(home.runs.glob("*/checkpoint.pt")) or stopped.poll() is not None, 300)
+    stopped.send_signal(signal.SIGTERM)
+    _, err = stopped.communicate(timeout=600)
+    assert stopped.returncode in (0, 130), err
+    together = train()
     assert "bits per character" in together["reason"]  # judged with the base model loaded whole
     for name in ("steps", "tokens", "val_tokens", "val_base_nats_per_token"):
         assert together["metrics"][name] == alone["metrics"][name]
