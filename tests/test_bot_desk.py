@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bot import wording
@@ -113,6 +114,7 @@ def test_a_button_with_a_path_in_it_leads_nowhere(tmp_path: Path, name: str) -> 
     assert _current(tmp_path) == OLD
 
 
+@hypothesis_settings(max_examples=15)
 @given(st.text(max_size=64))
 def test_no_button_data_whatever_breaks_or_promotes_anything(tmp_path_factory: Any, data: str) -> None:
     home = tmp_path_factory.mktemp("home")
