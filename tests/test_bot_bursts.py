@@ -147,12 +147,15 @@ def test_somebody_who_writes_on_and_on_is_answered_all_the_same(perform: Callabl
 
 
 def test_with_nothing_to_wait_for_every_message_is_answered_by_itself(perform: Callable[..., None]) -> None:
+    parrot = Parrot()
+
     async def play(scene: Scene) -> None:
         for text in ("one", "two", "three"):
             await scene.api.write(FRIEND, text)
         await scene.heard(["you said one", "you said two", "you said three"])
 
-    perform(play, Parrot(), debounce_seconds=0)
+    perform(play, parrot, debounce_seconds=0)
+    assert [asked[-1] for asked in parrot.asked] == [("other", [text]) for text in ("one", "two", "three")]
 
 
 def test_what_comes_while_the_twin_thinks_is_answered_with_the_rest(perform: Callable[..., None]) -> None:
