@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from telegram import Message, Update, User
+from telegram import Bot, Message, Update, User
 from telegram.ext import ApplicationHandlerStop
 
+from bot.groups import is_meant
 from bot.invites import Invites
 from bot.people import People
 from twin.errors import BotError
@@ -49,7 +50,7 @@ class Access:
         self._owner_name = settings.owner.name
         self._turned_away: set[int] = set()
 
-    async def gate(self, update: Update, _: Any) -> None:
+    async def gate(self, update: Update, context: Any) -> None:
         """The first handler of every update: whoever may not talk to the bot gets no further, and no answer.
 
         A stranger comes in with an invite, and only with one.
@@ -58,12 +59,19 @@ class Access:
         if found is None:
             raise ApplicationHandlerStop
         sender, message = found
-        is_private = message.chat.type == message.chat.PRIVATE
-        if not self._people.may_talk(sender.id) and not (is_private and self._comes_in(update, sender)):
+        if message.chat.type != message.chat.PRIVATE:
+            self._gate_group(update, sender, message, context.bot)
+        elif not self._people.may_talk(sender.id) and not self._comes_in(update, sender):
             self._note(sender.id, "user %d, who is not on the allow-list")
             raise ApplicationHandlerStop
-        if not is_private:
-            self._note(message.chat.id, "chat %d, which is not a private one")
+
+    def _gate_group(self, update: Update, sender: User, message: Message, bot: Bot) -> None:
+        """In a group that is allowed itself, whoever is not kept out may talk, and only talk, and only to the bot."""
+        if not self._people.may_talk(message.chat.id):
+            self._note(message.chat.id, "chat %d, which is neither private nor on the allow-list")
+            raise ApplicationHandlerStop
+        is_talk = update.callback_query is None and is_meant(message, bot)
+        if self._people.is_denied(sender.id) or not is_talk:
             raise ApplicationHandlerStop
 
     def is_owners(self, update: Update) -> bool:

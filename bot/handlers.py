@@ -10,11 +10,13 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from telegram import Bot, Update
+from telegram import Message as TelegramMessage
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot import wording
@@ -22,6 +24,7 @@ from bot.access import Handler
 from bot.bursts import Burst, Bursts, Heard
 from bot.delivery import deliver, pieces
 from bot.engine import Engine
+from bot.groups import without_call
 from bot.history import History, Planned
 from bot.inbox import Inbox
 from bot.incoming import as_message
@@ -79,7 +82,8 @@ class Conversations:
         """A message came: it is answered with the burst that it belongs to, after this has returned."""
         message = update.message
         assert message is not None
-        heard = Heard(update.update_id, as_message(message), message.from_user.full_name if message.from_user else None)
+        name = message.from_user.full_name if message.from_user else None
+        heard = Heard(update.update_id, self._read(message), name)
         if fate(heard.message) != "shown" or not self._inbox.is_open(update.update_id):
             return
         is_begun = update.update_id in self._history.unsettled(message.chat_id)
@@ -92,10 +96,15 @@ class Conversations:
         """A message was edited: it is remembered, and if it is not answered yet, answered as it reads now."""
         message = update.edited_message
         assert message is not None
-        edited = as_message(message)
+        edited = self._read(message)
         if fate(edited) == "shown":
             self._history.revise(edited)
             self.bursts.revise(update.update_id, edited)
+
+    def _read(self, message: TelegramMessage) -> Message:
+        read = as_message(message)
+        is_private = message.chat.type == message.chat.PRIVATE
+        return read if is_private else replace(read, text=without_call(message, self._bot))
 
     def after_answers(self, handler: Handler) -> Handler:
         """The same handler of commands, after all that came before it in that chat is answered."""

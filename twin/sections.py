@@ -238,7 +238,9 @@ class Telegram(Section):
     """The bot. Its token is a secret and lives elsewhere: see `twin doctor`."""
 
     owner_id: int | None = Field(None, description="who may /retrain; default: owner.id")
-    allowed_ids: frozenset[int] = Field(frozenset(), description="who else gets answers")
+    allowed_ids: frozenset[int] = Field(
+        frozenset(), description="who else gets answers; a group's id: whoever calls the bot, or replies to it, there"
+    )
     bot_api_url: str | None = Field(None, description="address of a self-hosted Bot API server")
     debounce_seconds: float = Field(
         3, ge=0, description="messages are answered together once nothing more came for so long; 0: one by one"
