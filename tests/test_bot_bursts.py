@@ -17,6 +17,7 @@ from bot.bursts import Bursts
 from inference.generator import ANYHOW, TwinReply, Wish
 from tests.bot_api import FAST, FRIEND, OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
 from tests.hand_clock import HandClock
+from tests.test_bot_pauses import dataset, pace
 from twin.messages import Conversation
 from twin.store import Store
 
@@ -224,6 +225,25 @@ def test_typing_is_shown_before_the_first_bubble_and_between_bubbles(perform: Ca
         await scene.heard(["a", "b"])
 
     perform(play, Parrot(lambda _: ["a", "b"]), bubble_pause_seconds=60)
+
+
+def test_bubbles_come_when_the_owner_would_have_sent_them(tmp_path: Path, perform: Callable[..., None]) -> None:
+    dataset(tmp_path, "aa", pace(4, 11))
+    parrot = Parrot(lambda _: ["0123456789", "9876543210"])
+
+    async def play(scene: Scene) -> None:
+        await scene.say("hey")
+        await scene.pass_time(3)
+        await scene.api.until(lambda: scene.clock.asked[-1] == pytest.approx(11 - 3))
+        assert scene.api.texts(FRIEND) == []
+        await scene.pass_time(8.1)
+        await scene.heard(["0123456789"])
+        await scene.api.until(lambda: scene.clock.asked[-1] == pytest.approx(4))
+        await scene.pass_time(4.1)
+        await scene.heard(["0123456789", "9876543210"])
+
+    perform(play, parrot)
+    assert len(parrot.asked) == 1
 
 
 def test_a_message_edited_before_it_is_answered_is_answered_as_it_reads_then(perform: Callable[..., None]) -> None:
