@@ -215,16 +215,20 @@ def test_what_comes_between_two_bubbles_is_answered_after_the_last(perform: Call
 
 
 def test_typing_is_shown_before_the_first_bubble_and_between_bubbles(perform: Callable[..., None]) -> None:
+    thinker = Thinker(lambda _: ["a", "b"])
+
     async def play(scene: Scene) -> None:
         await scene.say("hey")
         await scene.pass_time(3)
+        await scene.api.until(lambda: scene.api.methods(FRIEND)[:2] == ["sendChatAction"] * 2)
+        thinker.free.set()
         await scene.heard(["a"])
-        assert scene.api.methods(FRIEND)[0] == "sendChatAction"
         await scene.api.until(lambda: scene.api.methods(FRIEND)[-3:] == ["sendChatAction"] * 3)
         await scene.pass_time(60)
         await scene.heard(["a", "b"])
 
-    perform(play, Parrot(lambda _: ["a", "b"]), bubble_pause_seconds=60)
+    perform(play, thinker, bubble_pause_seconds=60)
+    assert len(thinker.asked) == 1
 
 
 def test_bubbles_come_when_the_owner_would_have_sent_them(tmp_path: Path, perform: Callable[..., None]) -> None:
