@@ -125,5 +125,6 @@ def test_a_gpu_counts_when_torch_as_installed_can_use_it(monkeypatch: Any) -> No
 
 
 def test_choosing_and_building_import_no_torch() -> None:
-    code = "import inference.building, inference.llamacpp.engine, inference.choosing, sys; print('torch' in sys.modules)"
+    rooms = "inference.building, inference.llamacpp.engine, inference.choosing"
+    code = f"import {rooms}, sys; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
