@@ -100,6 +100,11 @@ class Answering:
         return self._spec(self._turnstile.version)
 
     @property
+    def kind(self) -> str:
+        """Which engine it is, as `engine.kind` names them."""
+        return self._engine.kind
+
+    @property
     def waiting(self) -> int:
         """How many replies wait to be begun."""
         return self._turnstile.waiting

@@ -72,6 +72,10 @@ class Engine(Protocol):
     """
 
     @property
+    def kind(self) -> str:
+        """Which one it is, as `engine.kind` names them."""
+
+    @property
     def tokenizer(self) -> EngineTokenizer:
         """The base model's."""
 

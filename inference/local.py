@@ -37,6 +37,8 @@ class LocalEngine:
         load: loads the base model again after `release`; None if it is somebody else's and is never released.
     """
 
+    kind = "local"
+
     def __init__(self, base: LoadedBase, load: Callable[[], LoadedBase] | None = None, at_once: int = 16) -> None:
         self._base: LoadedBase | None = base
         self._load = load

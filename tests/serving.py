@@ -37,6 +37,7 @@ class Scripted:
     bubbles: Sequence[str] = ("hey", "what's up")
     adapter: str | None = "20260101-000000-aaaa"
     refused: str | None = None
+    kind: str = "local"
     caught: tuple[str, ...] = ()
     fails: BaseException | None = None
     hold: threading.Event = field(default_factory=threading.Event)

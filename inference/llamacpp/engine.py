@@ -47,6 +47,8 @@ class LlamaCppEngine:
         shape: of the server of the bare base model.
     """
 
+    kind = "llamacpp"
+
     def __init__(
         self,
         model: Path,

@@ -49,6 +49,8 @@ class RemoteEngine:
         as_text: spells prompts out for servers that take no ids.
     """
 
+    kind = "remote"
+
     def __init__(
         self,
         client: RemoteClient,

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import uvicorn
 
-from inference.choosing import choose
 from inference.generator import Generator
 from inference.server.access import is_loopback, names_of
 from inference.server.app import Door, create_app
@@ -116,17 +115,14 @@ async def run_server(
     server = _server(app, patience)
     serving = asyncio.create_task(server.serve([listening]))
 
-    def load() -> Generator:
-        desk.engine = choose(settings).kind
-        return build()
-
-    loading = _in_thread(load)
+    loading = _in_thread(build)
     stopping = asyncio.create_task(stop.wait())
     try:
         waited: set[asyncio.Future[Any]] = {serving, loading, stopping}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if loading.done() and not stop.is_set():
             desk.generator = _loaded(loading)
+            desk.engine = getattr(desk.generator, "kind", None)
             with yielding(settings, desk.generator):
                 await asyncio.wait(waited - {loading}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done() and not stop.is_set():
