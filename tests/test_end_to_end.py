@@ -53,6 +53,8 @@ def twin(tmp_path, tiny_base):
         "TWIN_TRAIN__BATCH_TOKENS": "256",
         "TWIN_REPLY__MAX_TOKENS": "16",
         "TWIN_WORKER__POLL_SECONDS": "0.1",
+        "TWIN_TELEGRAM__PACING": "fast",
+        "TWIN_TELEGRAM__DEBOUNCE_SECONDS": "0.2",
         "OMP_NUM_THREADS": "1",
     }
     export = tmp_path / "result.json"
@@ -84,7 +86,7 @@ def test_retrain_in_telegram_swaps_the_adapter_without_a_restart(tmp_path, tiny_
     async def scene() -> None:
         async with bot_api() as api:
             options = {"base": {"model": str(tiny_base())}, "reply": {"max_tokens": 16, "temperature": 1.0}}
-            settings = bot_settings(home, api, **options)
+            settings = bot_settings(home, api, telegram={"pacing": "fast"}, **options)
             worker = twin.start("worker")
             try:
                 async with running_bot(api, settings, lambda: build_generator(settings)):

@@ -29,6 +29,7 @@ GREEDY = Reply(temperature=0, max_tokens=16)
 WILD = Reply(temperature=1.2, max_tokens=16)
 PROMPTS = [(1, 40, 41, 50, 60, 70), (1, 80, 81), (1, 40, 41, 50, 60, 71, 72, 73)]
 CHATS, PROMOTIONS = 8, 20
+SWAPPED = ["local", "llamacpp", pytest.param("remote", marks=pytest.mark.slow)]
 
 
 @dataclass
@@ -213,6 +214,7 @@ def test_the_askers_own_stops_end_a_reply_before_them(desk: Desk) -> None:
     assert "\n".join(cut.bubbles) == whole[: whole.index(stop)].strip() and cut.ended == "stopped"
 
 
+@pytest.mark.parametrize("desk", SWAPPED, indirect=True)
 def test_eight_chats_talk_while_twenty_adapters_are_promoted_one_after_another(desk: Desk) -> None:
     """No request is lost, each says which version made it, and says what exactly that version says."""
     versions = [desk.publish(seed) for seed in range(1, PROMOTIONS + 1)]

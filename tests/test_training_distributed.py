@@ -74,6 +74,7 @@ def test_two_processes_come_to_the_loss_and_the_weights_of_one(home, store, tiny
         torch.testing.assert_close(shared[name], value, **EXACT)
 
 
+@pytest.mark.slow
 def test_a_base_model_shared_out_among_two_comes_to_the_loss_and_the_weights_of_one(home, store, tiny_base, run_twin):
     fill(store)
     configure(home, tiny_base(), "none", processes=1)
