@@ -133,8 +133,13 @@ class Answering:
         Raises:
             AdapterError: it does not verify or belongs to another base model.
         """
-        with self._turnstile.inside(lambda: version):
-            self._wanted, self._is_pinned = version, True
+        before, self._is_pinned = self._is_pinned, True
+        try:
+            with self._turnstile.inside(lambda: version):
+                self._wanted = version
+        except AdapterError:
+            self._is_pinned = before
+            raise
 
     def seed(self, seed: int) -> None:
         """Make sampling repeatable from here on."""
@@ -294,6 +299,9 @@ class Answering:
     def _refuse_unlike(self, version: str | None, before: str | None, found: Mapping[int, float]) -> None:
         """The proof of a swap: a version with other weights computes other numbers, and numbers at all.
 
+        After few steps of training an adapter may be too weak to change a number that bf16 can hold, so the first one
+        after the bare base model is let be, and so is what somebody asked for by name.
+
         Raises:
             AdapterError: it does not.
         """
@@ -301,6 +309,8 @@ class Answering:
             return
         if not all(map(math.isfinite, found.values())):
             raise AdapterError(f"The adapter {version} computes no numbers", "promote another version, or retrain")
+        if before is None or self._is_pinned:
+            return
         same = found.keys() == self._probed.keys() and all(abs(found[t] - self._probed[t]) <= _SAME for t in found)
         if same and _weights(self._manifests[version]) != _weights(self._manifests.get(before or "")):
             raise AdapterError(

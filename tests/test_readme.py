@@ -30,6 +30,7 @@ def test_every_command_of_going_live_runs_in_its_order(tmp_path, tiny_base):
         "TWIN_OWNER__ID": "1001",
         "TWIN_REPLY__MAX_TOKENS": "16",
         "TWIN_TRAIN__EPOCHS": "2",
+        "TWIN_TRAIN__GATE": "loss",
     }
     ran = []
     for line in BLOCKS:
