@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from twin.errors import AdapterError
 from twin.manifest import Manifest
 from twin.prompt import Framed
 from twin.registry import BaseIdentity
@@ -62,6 +63,15 @@ class Written:
 
 class EngineTokenizer(Tokenizer, Framed, Protocol):
     """What prompts are made with: text to ids, and the model's own chat template."""
+
+
+def refuse_other_tokenizer(manifest: Manifest, *fingerprints: str) -> None:
+    """Raises AdapterError for an adapter that learned to read with none of these tokenizers."""
+    if manifest.prompt.tokenizer not in fingerprints:
+        raise AdapterError(
+            f"The adapter {manifest.version} was trained with another tokenizer",
+            "retrain with `twin train`, or bring that base model back, or set base.chatml_tokens as it was then",
+        )
 
 
 class Engine(Protocol):

@@ -17,14 +17,13 @@ from typing import Any
 
 import tokenizers
 
+from inference.token_coding import DATE, TokenCoding, ends_of
 from twin.chat_templates import derive
 from twin.errors import ModelError
 from twin.templates import Template
 
-_DATE = "26 Jul 2024"  # as in `inference.tokenizer`
 
-
-class FileTokenizer:
+class FileTokenizer(TokenCoding):
     """Text to ids and back; message text never yields special tokens.
 
     Args:
@@ -37,10 +36,9 @@ class FileTokenizer:
 
     def __init__(self, folder: Path, cache: Path | None = None) -> None:
         self._cache = cache
-        self._encoding = threading.Lock()  # what counts as special is a state of the backend
         try:
             raw = (folder / "tokenizer.json").read_bytes()
-            self.backend = tokenizers.Tokenizer.from_buffer(raw)
+            super().__init__(tokenizers.Tokenizer.from_buffer(raw))
             self._config: dict[str, Any] = json.loads((folder / "tokenizer_config.json").read_text())
         except Exception as error:  # tokenizers raises nothing more special
             raise ModelError(
@@ -52,7 +50,7 @@ class FileTokenizer:
         bos, eos, pad = (self._id(name) for name in ("bos_token", "eos_token", "pad_token"))
         self.bos: tuple[int, ...] = () if bos is None else (bos,)
         self.eos = eos
-        self.ends: frozenset[int] = frozenset(_ends(folder)) | ({eos} if eos is not None else set())
+        self.ends: frozenset[int] = ends_of(folder, eos)
         self.pad: int = next(token for token in (pad, eos, 0) if token is not None)
 
     @cached_property
@@ -75,12 +73,6 @@ class FileTokenizer:
             return None
         special = [token.content for token in self.backend.get_added_tokens_decoder().values() if token.special]
         return derive(self._render, special, self._text("bos_token") or "")
-
-    def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        """Ids of each text; see `twin.prompt.Tokenizer`."""
-        with self._encoding:
-            self.backend.encode_special_tokens = not special
-            return [found.ids for found in self.backend.encode_batch(list(texts), add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids up to the end of the sequence; a template's own marks stay in sight."""
@@ -111,7 +103,7 @@ class FileTokenizer:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
         environment.filters["tojson"] = _as_json
         environment.globals["raise_exception"] = refuse
-        environment.globals["strftime_now"] = lambda _: _DATE
+        environment.globals["strftime_now"] = lambda _: DATE
         names = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
         tokens = {name: text for name in names if (text := self._text(name)) is not None}
         try:
@@ -119,7 +111,7 @@ class FileTokenizer:
                 messages=messages,
                 add_generation_prompt=True,
                 enable_thinking=False,
-                date_string=_DATE,
+                date_string=DATE,
                 tools=None,
                 documents=None,
                 **tokens,
@@ -139,15 +131,6 @@ def _chat_template(folder: Path, config: dict[str, Any]) -> str | None:
     if isinstance(found, list):  # several under names
         found = next((part["template"] for part in found if part.get("name") == "default"), None)
     return found if isinstance(found, str) else None
-
-
-def _ends(folder: Path) -> list[int]:
-    """What a model's maker lets end a reply: instruct models have several such tokens."""
-    try:
-        found = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
-    except (OSError, ValueError, AttributeError):
-        return []
-    return [token for token in (found if isinstance(found, list) else [found]) if isinstance(token, int)]
 
 
 def _read(file: Path | None) -> dict[str, str]:

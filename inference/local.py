@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from inference.base_model import LoadedBase, load_base
 from inference.decoding import Decoder
-from inference.engine import OnText, Request, Written
+from inference.engine import OnText, Request, Written, refuse_other_tokenizer
 from inference.reranking import log_probs
 from inference.sharing import SharedDecoder
 from inference.tokenizer import BaseTokenizer
@@ -70,11 +70,7 @@ class LocalEngine:
 
     def prepare(self, version: str, folder: Path, manifest: Manifest) -> None:
         """See Engine."""
-        if manifest.prompt.tokenizer != self.tokenizer.fingerprint:
-            raise AdapterError(
-                f"The adapter {version} was trained with another tokenizer",
-                "retrain with `twin train`, or set base.chatml_tokens as it was then",
-            )
+        refuse_other_tokenizer(manifest, self.tokenizer.fingerprint)
         self._folders[version] = folder
         if self._loaded() and has_rows(self._model) != _has_own_rows(folder):
             return  # peft 0.21 wants rows of every adapter or of none: `use` makes room for it first

@@ -6,8 +6,6 @@ Knows nothing of weights, of conversations or of what a template means.
 from __future__ import annotations
 
 import hashlib
-import json
-import threading
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -16,13 +14,12 @@ from jinja2 import TemplateError
 from tokenizers import AddedToken
 from transformers import AutoTokenizer
 
+from inference.token_coding import DATE, TokenCoding, ends_of
 from twin.chat_templates import derive
 from twin.templates import Template
 
-_DATE = "26 Jul 2024"  # some templates tell one: that which Llama 3.1's tells by itself
 
-
-class BaseTokenizer:
+class BaseTokenizer(TokenCoding):
     """A model's tokenizer; message text never yields special tokens.
 
     Args:
@@ -37,14 +34,13 @@ class BaseTokenizer:
 
     def __init__(self, folder: Path, marks: Sequence[str] = ()) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.backend = self._tokenizer.backend_tokenizer
-        self._encoding = threading.Lock()  # what counts as special is a state of the backend
+        super().__init__(self._tokenizer.backend_tokenizer)
         self.marks, self.pieces = self._add(marks)
         self.fingerprint = hashlib.sha256(self.backend.to_str().encode()).hexdigest()[:16]
         bos = self._tokenizer.bos_token_id
         self.bos: tuple[int, ...] = () if bos is None else (bos,)
         self.eos: int | None = self._tokenizer.eos_token_id
-        self.ends: frozenset[int] = frozenset(_ends(folder)) | ({self.eos} if self.eos is not None else set())
+        self.ends: frozenset[int] = ends_of(folder, self.eos)
         self.pad: int = next(token for token in (self._tokenizer.pad_token_id, self.eos, 0) if token is not None)
 
     def _add(self, marks: Sequence[str]) -> tuple[tuple[int, ...], tuple[tuple[int, tuple[int, ...]], ...]]:
@@ -73,17 +69,11 @@ class BaseTokenizer:
     def _render(self, messages: list[dict[str, str]]) -> str:
         try:
             text: str = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False, date_string=_DATE
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False, date_string=DATE
             )
         except TemplateError as error:
             raise ValueError(str(error)) from error
         return text
-
-    def encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        """Ids of each text; see `twin.prompt.Tokenizer`."""
-        with self._encoding:
-            self.backend.encode_special_tokens = not special
-            return [found.ids for found in self.backend.encode_batch(list(texts), add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids up to the end of the sequence; a template's own marks stay in sight."""
@@ -94,12 +84,3 @@ class BaseTokenizer:
     def save(self, folder: Path) -> None:
         """Write it as transformers' tokenizers are, with what was added."""
         self._tokenizer.save_pretrained(folder)
-
-
-def _ends(folder: Path) -> list[int]:
-    """What a model's maker lets end a reply: instruct models have several such tokens."""
-    try:
-        found = json.loads((folder / "generation_config.json").read_text()).get("eos_token_id")
-    except (OSError, ValueError, AttributeError):
-        return []
-    return [token for token in (found if isinstance(found, list) else [found]) if isinstance(token, int)]

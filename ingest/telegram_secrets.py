@@ -5,12 +5,12 @@ Knows nothing of Telegram. Variables and systemd credentials win over the files:
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from twin.errors import AccountError
+from twin.secret_files import keep_secret
 from twin.settings import API_HASH_VARIABLE, API_ID_VARIABLE, SESSION_VARIABLE, Settings, secret
 
 SESSION_FILE = "telegram.session"
@@ -90,19 +90,9 @@ def forget_session(home: Path) -> bool:
 
 
 def _keep(file: Path, text: str) -> Path:
-    """All of it or nothing, readable by its owner alone whatever the umask is."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        try:
-            draft.touch(mode=0o600, exist_ok=False)
-            draft.write_text(f"{text}\n", encoding="ascii")
-            draft.replace(file)
-        finally:
-            draft.unlink(missing_ok=True)
+        return keep_secret(file.parent, file.name, text)
     except OSError as error:
         raise AccountError(
             f"{file} cannot be written ({error.strerror})", "make room for it, or set TWIN_HOME"
         ) from error
-    return file

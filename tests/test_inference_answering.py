@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from inference import writing
 from inference.answering import Answering
 from inference.engine import Request, Written
 from inference.local import LocalEngine
+from tests.engines import publish
 from twin.messages import Conversation, Turn
 from twin.prompt import read_reply
+from twin.registry import Registry
 from twin.sections import Base, DatasetSettings, Reply
 from twin.settings import Settings
 
@@ -148,3 +151,60 @@ def test_a_long_reply_leaves_its_context_half_of_the_budget(home, store, tiny_ba
     made.answer(SEVERAL[:1], Reply(temperature=0, max_tokens=20))
     made.close()
     assert rooms == [64, 20]
+
+
+class Probed(LocalEngine):
+    """A local engine whose probe says what a test wants; None: the truth."""
+
+    told: dict[int, float] | None = None
+
+    def probe(self) -> Mapping[int, float]:
+        return super().probe() if self.told is None else self.told
+
+
+@pytest.fixture
+def serving(home, store, tiny_base) -> Iterator[tuple[Answering, Probed, Registry]]:
+    """A twin with one random adapter that serves; a second one is there."""
+    base = tiny_base()
+    settings = home.model_copy(update={"base": Base(model=str(base)), "reply": Reply(temperature=0, max_tokens=8)})
+    engine = Probed.open(settings)
+    registry = Registry(settings.adapters, store.db)
+    for seed in (1, 2):
+        publish(registry, engine.identity, base, seed)
+    registry.promote("v001", "test", time.time())
+    made = Answering.open(settings, engine)
+    assert made.adapter == "v001"
+    registry.promote("v002", "test", time.time())
+    yield made, engine, registry
+    made.close()
+
+
+def test_a_version_that_computes_what_the_one_before_did_is_refused_and_that_one_goes_on(serving):
+    made, engine, registry = serving
+    engine.told = dict(engine.probe())
+    reply = made.reply(SEVERAL[0])
+    assert reply.adapter == made.adapter == "v001"
+    assert "the model says what it said before" in (made.refused or "")
+    engine.told = None
+    assert made.reply(SEVERAL[0]) == reply, "and it is not tried again and again"
+    registry.promote("v001", "test", time.time())
+    made.refresh()
+    assert made.refused is None
+
+
+def test_a_version_that_computes_no_numbers_is_refused_and_the_one_before_goes_on(serving):
+    made, engine, _ = serving
+    before = made.answer([SEVERAL[0]])
+    engine.told = {5: float("nan")}
+    made.refresh()
+    engine.told = None
+    assert made.adapter == "v001" and "computes no numbers" in (made.refused or "")
+    assert made.answer([SEVERAL[0]]) == before, "with its own weights"
+
+
+def test_a_version_that_is_asked_for_by_name_need_not_differ_from_the_base(serving):
+    made, engine, _ = serving
+    made.use(None)
+    engine.told = dict(engine.probe())
+    made.use("v002")
+    assert made.adapter == "v002"

@@ -5,12 +5,10 @@ Knows nothing of training, models or Telegram.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +18,7 @@ from twin.errors import AdapterError, SettingsError
 from twin.evaluations import Evaluations
 from twin.jobs import Job, JobQueue
 from twin.registry import Manifest, Registry
+from twin.secret_files import write_private
 from twin.settings import default_home, default_toml, load_settings, settings_file
 from twin.store import Store
 
@@ -41,7 +40,7 @@ def init(force: bool) -> None:
     try:
         for folder in (home, home / "adapters", home / "datasets"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_whole(file, default_toml())
+        write_private(file, default_toml())
     except OSError as error:
         raise SettingsError(f"{file} cannot be written ({error.strerror})", "choose another TWIN_HOME") from error
     click.echo(
@@ -52,15 +51,6 @@ def init(force: bool) -> None:
         "  twin train               makes the first adapter\n"
         "  twin up                  answers in Telegram and retrains by itself"
     )
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """All of it or nothing, readable by its owner alone."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600, exist_ok=False)
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
 
 
 @contextmanager

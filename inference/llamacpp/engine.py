@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from inference.engine import EngineTokenizer, OnText, Request, Written
+from inference.engine import EngineTokenizer, OnText, Request, Written, refuse_other_tokenizer
 from inference.file_tokenizer import FileTokenizer
 from inference.gguf_adapter import write_gguf
 from inference.llamacpp.base import gguf_base
@@ -97,7 +97,7 @@ class LlamaCppEngine:
     def prepare(self, version: str, folder: Path, manifest: Manifest) -> None:
         """See Engine."""
         refuse_adapter(version, manifest)
-        self._use_tokenizer_of(version, manifest)
+        self._use_tokenizer_of(manifest)
         shape = Shape(
             self._shape.slots,
             max(self._shape.context, manifest.prompt.context_tokens + _SPARE_TOKENS),
@@ -228,22 +228,19 @@ class LlamaCppEngine:
         if before is not None:
             before.close()
 
-    def _use_tokenizer_of(self, version: str, manifest: Manifest) -> None:
+    def _use_tokenizer_of(self, manifest: Manifest) -> None:
         """Encode as the adapter learned to. transformers changes some tokenizers while it loads them."""
-        wanted = manifest.prompt.tokenizer
-        if wanted in (self.tokenizer.fingerprint, self._files.fingerprint):
-            return
-        if find_spec("transformers") is not None:
+        wanted, known = manifest.prompt.tokenizer, (self.tokenizer.fingerprint, self._files.fingerprint)
+        if wanted == self._files.fingerprint:
+            self.tokenizer = self._files
+        if wanted not in known and find_spec("transformers") is not None:
             from inference.tokenizer import BaseTokenizer
 
             other = BaseTokenizer(self._folder)
             if other.fingerprint == wanted:
                 self.tokenizer = other
                 return
-        raise AdapterError(
-            f"The adapter {version} was trained with another tokenizer",
-            "retrain with `twin train`, or bring that base model back",
-        )
+        refuse_other_tokenizer(manifest, *known)
 
     def _end_texts(self) -> tuple[str, ...]:
         ends = (*self._files.ends, self._files.pad)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.engine import OnText, Request, Written
+from inference.engine import OnText, Request, Written, refuse_other_tokenizer
 from inference.remote.adapters import RemoteAdapters, is_name_of_version, name_of
 from inference.remote.call import RemoteCall
 from inference.remote.circuit import Circuit
@@ -22,7 +22,7 @@ from inference.remote.client import RemoteClient
 from inference.remote.dialects import Kind, body, likeliest, probe
 from inference.remote.prompt_text import PromptText
 from inference.tokenizer import BaseTokenizer
-from twin.errors import AdapterError, ModelError
+from twin.errors import ModelError
 from twin.manifest import BaseIdentity, Manifest
 from twin.settings import Settings
 
@@ -89,11 +89,7 @@ class RemoteEngine:
 
     def prepare(self, version: str, folder: Path, manifest: Manifest) -> None:
         """See Engine. That the server does not answer is no fault of the adapter, and raises ModelError."""
-        if manifest.prompt.tokenizer != self.tokenizer.fingerprint:
-            raise AdapterError(
-                f"The adapter {version} was trained with another tokenizer",
-                "retrain with `twin train`, or set base.chatml_tokens as it was then",
-            )
+        refuse_other_tokenizer(manifest, self.tokenizer.fingerprint)
         self._adapters.load(folder, manifest)
         self._folders[version] = (folder, manifest)
 
