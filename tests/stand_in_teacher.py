@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.http_stand_in import JsonHandler, listening
 
 MODEL = "stand-in"
 KEY = "invented-key-0000"
@@ -53,54 +54,30 @@ class StandIn:
 def stand_in(**how: Any) -> Iterator[StandIn]:
     """A running one; gone at the end."""
     state = StandIn(**how)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(_Handler, state) as state.url:
         yield state
-    finally:
-        state.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-def _handler(state: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(JsonHandler):
+    state: StandIn
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            state.requests += 1
-            state.wrong += _faults_of(self.path, dict(self.headers), body)
-            fault = state.faults.popleft() if state.faults else None
-            if fault == "hang":
-                state.closing.wait(60)
-                self.close_connection = True
-            elif fault == "drop":
-                self.close_connection = True
-            elif fault == "garbage":
-                self._send(200, b"<html>welcome</html>")
-            elif fault is not None:
-                status, wait = fault if isinstance(fault, tuple) else (fault, None)
-                self._send(status, b'{"error": {"message": "no"}}', {"Retry-After": wait} if wait is not None else {})
-            else:
-                self._send(200, json.dumps(_answer(state, json.loads(body)["messages"])).encode())
-
-        def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            told = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
-            for name, value in told.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    return Handler
+    def do_POST(self) -> None:
+        body = self.read()
+        self.state.requests += 1
+        self.state.wrong += _faults_of(self.path, dict(self.headers), body)
+        fault = self.state.faults.popleft() if self.state.faults else None
+        if fault == "hang":
+            self.state.closing.wait(60)
+            self.close_connection = True
+        elif fault == "drop":
+            self.close_connection = True
+        elif fault == "garbage":
+            self.answer(200, "<html>welcome</html>")
+        elif fault is not None:
+            status, wait = fault if isinstance(fault, tuple) else (fault, None)
+            self.answer(status, {"error": {"message": "no"}}, {"Retry-After": wait} if wait is not None else {})
+        else:
+            self.answer(200, _answer(self.state, json.loads(body)["messages"]))
 
 
 def _answer(state: StandIn, messages: list[dict[str, str]]) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from inference.engine import Request
 from inference.local import LocalEngine
+from tests.http_stand_in import JsonHandler, listening
 from twin.sections import Reply
 
 KEY = "invented-key-0000"
@@ -84,18 +84,10 @@ class StandInVllm:
 def stand_in_vllm(**how: Any) -> Iterator[StandInVllm]:
     """A running one; gone at the end."""
     state = StandInVllm(**how)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     try:
-        yield state
+        with listening(_Handler, state) as state.url:
+            yield state
     finally:
-        state.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
         for engine in state.engines.values():
             engine.close()
 
@@ -104,114 +96,97 @@ class _Faulty(Exception):
     """The connection is to be closed as it is."""
 
 
-def _handler(state: StandInVllm) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(JsonHandler):
+    state: StandInVllm
 
-        def do_GET(self) -> None:
-            state.asked.append((self.path, {}))
-            if self.path == "/v1/models" and self.is_allowed():
-                self.answer(200, {"object": "list", "data": _cards(state)})
-            elif self.path != "/v1/models":
-                self.answer(404, {"detail": "Not Found"})
+    def do_GET(self) -> None:
+        self.state.asked.append((self.path, {}))
+        if self.path == "/v1/models" and self.is_allowed():
+            self.answer(200, {"object": "list", "data": _cards(self.state)})
+        elif self.path != "/v1/models":
+            self.answer(404, {"detail": "Not Found"})
 
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            state.asked.append((self.path, body))
-            if self.path == "/tokenize":
-                told = {"tokens": state.tokens(body["prompt"])} if state.tokens else {"detail": "Not Found"}
-                self.answer(200 if state.tokens else 404, told)
-            elif not self.is_allowed():
-                return
-            elif self.path == "/v1/completions":
-                self.complete(body)
-            elif state.loads and self.path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter"):
-                self.answer(*(_load if self.path.startswith("/v1/load") else _unload)(state, body))
-            else:
-                self.answer(404, {"detail": "Not Found"})
+    def do_POST(self) -> None:
+        body = json.loads(self.read())
+        self.state.asked.append((self.path, body))
+        if self.path == "/tokenize":
+            told = {"tokens": self.state.tokens(body["prompt"])} if self.state.tokens else {"detail": "Not Found"}
+            self.answer(200 if self.state.tokens else 404, told)
+        elif not self.is_allowed():
+            return
+        elif self.path == "/v1/completions":
+            self.complete(body)
+        elif self.state.loads and self.path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter"):
+            self.answer(*(_load if self.path.startswith("/v1/load") else _unload)(self.state, body))
+        else:
+            self.answer(404, {"detail": "Not Found"})
 
-        def is_allowed(self) -> bool:
-            if self.headers.get("Authorization") == f"Bearer {KEY}":
-                return True
-            self.answer(401, {"error": "Unauthorized"})
-            return False
+    def is_allowed(self) -> bool:
+        if self.headers.get("Authorization") == f"Bearer {KEY}":
+            return True
+        self.answer(401, {"error": "Unauthorized"})
+        return False
 
-        def answer(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
-            data = value.encode() if isinstance(value, str) else json.dumps(value).encode()
-            self.send_response(status)
-            told = {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}
-            for name, text in told.items():
-                self.send_header(name, text)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def complete(self, body: dict[str, Any]) -> None:
-            state.wrong += sorted(set(body) - _FIELDS)
-            fault = state.faults.popleft() if state.faults else None
-            if isinstance(fault, int | tuple):
-                status, wait = fault if isinstance(fault, tuple) else (fault, None)
-                error = {"error": {"message": "no", "type": "Error", "param": None, "code": status}}
-                self.answer(status, error, {"Retry-After": wait} if wait is not None else {})
-            elif fault == "html":
-                self.answer(200, "<html>welcome</html>", {"Content-Type": "text/html"})
-            elif fault == "drop":
-                self.close_connection = True
-            elif fault == "hang":
-                state.closing.wait(60)
-                self.close_connection = True
-            elif body["model"] not in {*state.names, *state.loaded}:
-                self.answer(404, _error(f"The model `{body['model']}` does not exist.", "NotFoundError", 404))
-            elif body.get("stream"):
-                self.stream(body, fault)
-            else:
-                self.answer(200, _whole(state, body))
-
-        def stream(self, body: dict[str, Any], fault: str | None) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream; charset=utf-8")
-            self.send_header("Connection", "close")
+    def complete(self, body: dict[str, Any]) -> None:
+        self.state.wrong += sorted(set(body) - _FIELDS)
+        fault = self.state.faults.popleft() if self.state.faults else None
+        if isinstance(fault, int | tuple):
+            status, wait = fault if isinstance(fault, tuple) else (fault, None)
+            error = {"error": {"message": "no", "type": "Error", "param": None, "code": status}}
+            self.answer(status, error, {"Retry-After": wait} if wait is not None else {})
+        elif fault == "html":
+            self.answer(200, "<html>welcome</html>", {"Content-Type": "text/html"})
+        elif fault == "drop":
             self.close_connection = True
-            self.end_headers()
-            try:
-                count, ended = 0, ["length"]
-                for text in _pieces(state, body, self, ended):
-                    model = "another" if fault == "other model" else body["model"]
-                    if fault == "error":
-                        self.event(_error("out of memory", "InternalServerError", 500))
-                        return
-                    count += 1
-                    self.event(_chunk(model, text, None))
-                    if fault == "half":
-                        return
-                    if fault == "silent half":
-                        state.closing.wait(60)
-                        return
-                if fault == "no end":
+        elif fault == "hang":
+            self.state.closing.wait(60)
+            self.close_connection = True
+        elif body["model"] not in {*self.state.names, *self.state.loaded}:
+            self.answer(404, _error(f"The model `{body['model']}` does not exist.", "NotFoundError", 404))
+        elif body.get("stream"):
+            self.stream(body, fault)
+        else:
+            self.answer(200, _whole(self.state, body))
+
+    def stream(self, body: dict[str, Any], fault: str | None) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Connection", "close")
+        self.close_connection = True
+        self.end_headers()
+        try:
+            count, ended = 0, ["length"]
+            for text in _pieces(self.state, body, self, ended):
+                model = "another" if fault == "other model" else body["model"]
+                if fault == "error":
+                    self.event(_error("out of memory", "InternalServerError", 500))
                     return
-                self.event(_chunk(body["model"], "", ended[0]))
-                if (body.get("stream_options") or {}).get("include_usage"):
-                    self.event(
-                        {**_chunk(body["model"], "", None), "choices": [], "usage": {"completion_tokens": count}}
-                    )
-                self.wfile.write(b"data: [DONE]\n\n")
-            except OSError:
-                state.closed_on.append(body["model"])
+                count += 1
+                self.event(_chunk(model, text, None))
+                if fault == "half":
+                    return
+                if fault == "silent half":
+                    self.state.closing.wait(60)
+                    return
+            if fault == "no end":
+                return
+            self.event(_chunk(body["model"], "", ended[0]))
+            if (body.get("stream_options") or {}).get("include_usage"):
+                self.event({**_chunk(body["model"], "", None), "choices": [], "usage": {"completion_tokens": count}})
+            self.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            self.state.closed_on.append(body["model"])
 
-        def event(self, value: Any) -> None:
-            self.wfile.write(b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n")
-            self.wfile.flush()
+    def event(self, value: Any) -> None:
+        self.wfile.write(b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n")
+        self.wfile.flush()
 
-        def is_gone(self) -> bool:
-            """Whether the client closed the connection."""
-            import select
+    def is_gone(self) -> bool:
+        """Whether the client closed the connection."""
+        import select
 
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            return bool(readable)
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    return Handler
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable)
 
 
 def _cards(state: StandInVllm) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from tests.conftest import is_running
 from training.launch import command, note_end, reason
 from twin.errors import SettingsError, TrainingError
 from twin.sections import Train
-from twin.settings import settings_file
+from twin.settings import Settings, settings_file
 
 EXACT = {"rtol": 1e-4, "atol": 1e-5}  # sums of fp32 in another order
 
@@ -57,18 +57,21 @@ def train(*arguments: str) -> dict[str, Any]:
 
 def test_two_processes_come_to_the_loss_and_the_weights_of_one(home, store, tiny_base, run_twin):
     fill(store)
-    found = {}
-    for processes in (1, 2):
-        configure(home, tiny_base(), processes=processes)
-        ran = run_twin("train", "--fresh", "--json") if processes == 1 else None
-        summary = json.loads(ran.out) if ran else train("--fresh")
-        weights = load_file(home.adapters / summary["version"] / "adapter_model.safetensors")
-        found[processes] = summary["metrics"], weights
-    (alone, weights), (together, shared) = found[1], found[2]
+    configure(home, tiny_base(), processes=1)
+    alone = json.loads(run_twin("train", "--fresh", "--json").out)
+    configure(home, tiny_base(), processes=2)
+    check_same(home, alone, train("--fresh"))
+    assert alone["metrics"]["val_nats_per_token"] < alone["metrics"]["val_base_nats_per_token"]
+
+
+def check_same(home: Settings, alone: dict[str, Any], together: dict[str, Any]) -> None:
+    """Several processes came to what one came to: its losses and its weights."""
     for name in ("steps", "tokens", "val_tokens", "val_base_nats_per_token"):
-        assert together[name] == alone[name]
-    assert together["val_nats_per_token"] == pytest.approx(alone["val_nats_per_token"], abs=2e-4)
-    assert alone["val_nats_per_token"] < alone["val_base_nats_per_token"]
+        assert together["metrics"][name] == alone["metrics"][name]
+    assert together["metrics"]["val_nats_per_token"] == pytest.approx(alone["metrics"]["val_nats_per_token"], abs=2e-4)
+    weights, shared = (
+        load_file(home.adapters / found["version"] / "adapter_model.safetensors") for found in (alone, together)
+    )
     assert weights.keys() == shared.keys()
     for name, value in weights.items():
         torch.testing.assert_close(shared[name], value, **EXACT)
@@ -82,15 +85,7 @@ def test_a_base_model_shared_out_among_two_comes_to_the_loss_and_the_weights_of_
     configure(home, tiny_base(), "none", processes=2, sharding="fsdp")
     together = train("--fresh")
     assert "bits per character" in together["reason"]  # judged with the base model loaded whole
-    for name in ("steps", "tokens", "val_tokens", "val_base_nats_per_token"):
-        assert together["metrics"][name] == alone["metrics"][name]
-    assert together["metrics"]["val_nats_per_token"] == pytest.approx(alone["metrics"]["val_nats_per_token"], abs=2e-4)
-    weights, shared = (
-        load_file(home.adapters / found["version"] / "adapter_model.safetensors") for found in (alone, together)
-    )
-    assert weights.keys() == shared.keys()
-    for name, value in weights.items():
-        torch.testing.assert_close(shared[name], value, **EXACT)
+    check_same(home, alone, together)
 
 
 def children(pid: int) -> dict[int, str]:

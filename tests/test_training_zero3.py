@@ -11,13 +11,12 @@ import pytest
 import torch
 import torch.multiprocessing
 from pydantic import ValidationError
-from safetensors.torch import load_file
 
 import inference.base_model
 import training.deepspeed_file
 from tests.chats import fill
 from tests.sharded_part import COUNT
-from tests.test_training_distributed import EXACT, configure, no_bf16, start_training, train
+from tests.test_training_distributed import EXACT, check_same, configure, no_bf16, start_training, train
 from tests.zero3_part import compute, part
 from training.deepspeed_file import check, zero_config
 from twin.errors import SettingsError
@@ -90,15 +89,7 @@ def test_training_with_deepspeed_stopped_and_gone_on_with_comes_to_the_loss_and_
     assert stopped.returncode in (0, 130), err
     together = train()
     assert "bits per character" in together["reason"]  # judged with the base model loaded whole
-    for name in ("steps", "tokens", "val_tokens", "val_base_nats_per_token"):
-        assert together["metrics"][name] == alone["metrics"][name]
-    assert together["metrics"]["val_nats_per_token"] == pytest.approx(alone["metrics"]["val_nats_per_token"], abs=2e-4)
-    weights, shared = (
-        load_file(home.adapters / found["version"] / "adapter_model.safetensors") for found in (alone, together)
-    )
-    assert weights.keys() == shared.keys()
-    for name, value in weights.items():
-        torch.testing.assert_close(shared[name], value, **EXACT)
+    check_same(home, alone, together)
 
 
 def test_of_a_file_of_deepspeeds_what_shares_out_weights_is_taken_and_auto_left_out(written):
