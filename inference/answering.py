@@ -141,10 +141,6 @@ class Answering:
             self._is_pinned = before
             raise
 
-    def seed(self, seed: int) -> None:
-        """Make sampling repeatable from here on."""
-        self._random.seed(seed)
-
     def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
         """See Generator."""
         while True:

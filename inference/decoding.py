@@ -10,7 +10,7 @@ settings and seed, not on what is written beside it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ class _Row:
 class Decoder:
     """Writes replies with one model as it is; make another one when its weights change. Not thread-safe.
 
-    `run` writes what is at hand. A server calls `submit` and `cancel` at any time and `step` as long as it is `busy`.
+    Whoever uses it (`inference.sharing`) calls `submit` and `cancel` at any time and `step` as long as it is `busy`.
 
     Attributes:
         prefixes: what was read already, and how much that was.
@@ -117,37 +117,6 @@ class Decoder:
         self._writing.clear()
         self._waiting.clear()
         self._rows.clear()
-
-    def run(
-        self,
-        requests: Sequence[Request],
-        *,
-        on_token: Callable[[int, str], None] = lambda _, __: None,
-        on_reply: Callable[[int], None] = lambda _: None,
-        is_cancelled: Callable[[], bool] = lambda: False,
-    ) -> list[Written]:
-        """Write replies, in the order that reads least; returns them in the order of their requests.
-
-        Args:
-            on_token: told the request's place and the text that is new, which may be empty, for every token.
-            on_reply: told the place of each request whose reply is done.
-            is_cancelled: asked before every step; once true, every reply ends where it is.
-        """
-        self.clear()
-        by_beginning = sorted(range(len(requests)), key=lambda place: requests[place].prompt, reverse=True)
-        places = {self.submit(requests[place]): place for place in by_beginning}
-        done: dict[int, Written] = {}
-        try:
-            while self.busy and not is_cancelled():
-                for ticket, reply in self.step(lambda ticket, text: on_token(places[ticket], text)):
-                    done[places[ticket]] = reply
-                    on_reply(places[ticket])
-            for row in self._writing:
-                done[places[row.ticket]] = self._result(row, "cancelled")
-        finally:
-            self.clear()
-        nothing = Written((), "", 0.0, "cancelled")
-        return [done.get(place, nothing) for place in range(len(requests))]
 
     @torch.inference_mode()
     def step(self, on_token: Callable[[int, str], None] = lambda _, __: None) -> list[tuple[int, Written]]:

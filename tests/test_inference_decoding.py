@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from inference.decoding import Decoder, Request, Written
+from inference.decoding import Decoder
+from inference.engine import OnText, Request, Written
 from inference.reranking import fitting_best, log_probs
 from inference.rows import Rows, States
+from inference.sharing import SharedDecoder
 from inference.tokenizer import BaseTokenizer
 from twin.errors import ModelError
 from twin.sections import Reply
@@ -44,6 +46,16 @@ def made(tiny_base) -> Callable[[str], tuple[Any, BaseTokenizer]]:
     return make
 
 
+def run(
+    writer: Decoder,
+    requests: Sequence[Request],
+    on_text: OnText = lambda _, __: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> list[Written]:
+    """All of them, as one thread has them written."""
+    return SharedDecoder(writer).write(requests, on_text, is_cancelled)
+
+
 def decoder(made: Any, family: str = "gemma3", **limits: Any) -> Decoder:
     model, tokenizer = made(family)
     return Decoder(model, tokenizer, **limits)
@@ -69,7 +81,7 @@ def some(count: int, length: int, seed: int = 0) -> list[tuple[int, ...]]:
 def test_greedy_replies_are_those_of_generate_token_for_token(made, family):
     long, other, short = some(3, 20)
     prompts = [long, long[:12], other, short[:2], long[:15] + other[3:9], other[:1], (*long, 7)]
-    found = decoder(made, family).run([Request(prompt, GREEDY) for prompt in prompts])
+    found = run(decoder(made, family), [Request(prompt, GREEDY) for prompt in prompts])
     for prompt, reply in zip(prompts, found, strict=True):
         expected = plain(made, family, prompt, 24)
         assert reply.ids == expected[: len(reply.ids)]
@@ -80,7 +92,7 @@ def test_greedy_replies_are_those_of_generate_token_for_token(made, family):
 def test_the_log_probability_is_that_of_one_plain_forward_pass(made, family):
     model, _ = made(family)
     for request in [Request(prompt, WILD, seed=3) for prompt in some(3, 15)]:
-        (reply,) = decoder(made, family).run([request])
+        (reply,) = run(decoder(made, family), [request])
         ids = torch.tensor([[*request.prompt, *reply.ids]])
         with torch.no_grad():
             scores = model(ids).logits[0, len(request.prompt) - 1 : -1].log_softmax(-1)
@@ -109,7 +121,7 @@ def eight() -> list[Request]:
 @pytest.fixture(scope="module")
 def alone(made) -> list[Written]:
     """What each of `eight` says alone."""
-    found = [decoder(made).run([request])[0] for request in eight()]
+    found = [run(decoder(made), [request])[0] for request in eight()]
     assert len({token for reply in found for token in reply.ids}) > 20, "they say something"
     return found
 
@@ -118,13 +130,13 @@ def alone(made) -> list[Written]:
 @given(limits_, st.permutations(range(8)))
 def test_a_reply_depends_on_its_own_request_alone(made, alone, limits, order):
     requests = eight()
-    together = decoder(made, **limits).run([requests[n] for n in order])
+    together = run(decoder(made, **limits), [requests[n] for n in order])
     assert [reply.ids for reply in together] == [alone[n].ids for n in order]
 
 
 def test_the_same_seed_repeats_a_reply_and_another_one_does_not(made):
     (prompt,) = some(1, 12)
-    replies = decoder(made).run([Request(prompt, WILD, seed=seed) for seed in (1, 1, 2)])
+    replies = run(decoder(made), [Request(prompt, WILD, seed=seed) for seed in (1, 1, 2)])
     assert replies[0] == replies[1] != replies[2]
 
 
@@ -132,17 +144,17 @@ def test_what_prompts_have_in_common_is_read_once(made):
     writer = decoder(made)
     (long,) = some(1, 200)
     prompts = [long[:n] for n in (60, 201, 100, 150, 201)] + [long[:120] + (5,) * 30]
-    writer.run([Request(prompt, GREEDY) for prompt in prompts])
+    run(writer, [Request(prompt, GREEDY) for prompt in prompts])
     assert writer.prefixes.asked == sum(len(prompt) - 1 for prompt in prompts)
     assert writer.prefixes.read == 200 + 29
-    writer.run([Request(long[:180], GREEDY)])
+    run(writer, [Request(long[:180], GREEDY)])
     assert writer.prefixes.read == 200 + 29, "also by a later run"
 
 
 def test_kept_beginnings_stay_within_their_memory(made):
     writer = decoder(made, prefixes_bytes=60_000)
     for prompt in some(12, 40):
-        writer.run([Request(prompt, GREEDY.model_copy(update={"max_tokens": 1}))])
+        run(writer, [Request(prompt, GREEDY.model_copy(update={"max_tokens": 1}))])
         states = writer.prefixes.states(prompt[:-1])
         assert writer.prefixes.tokens * states.bytes_per_token <= 60_000
     assert writer.prefixes.tokens >= 80
@@ -152,7 +164,7 @@ def test_no_more_is_written_at_once_than_memory_allows(made):
     prompts = some(6, 30)
     how = GREEDY.model_copy(update={"max_tokens": 10})
     free, narrow = decoder(made), decoder(made, rows_bytes=46 * 2 * 512 * 2)
-    together, tight = (writer.run([Request(prompt, how) for prompt in prompts]) for writer in (free, narrow))
+    together, tight = (run(writer, [Request(prompt, how) for prompt in prompts]) for writer in (free, narrow))
     assert [reply.ids for reply in tight] == [reply.ids for reply in together]
     assert free.steps <= 10 < narrow.steps and free.written == narrow.written
 
@@ -165,23 +177,23 @@ def test_one_that_is_done_makes_room_in_the_middle_of_the_others(made):
         Request(prompt, GREEDY.model_copy(update={"max_tokens": length}))
         for prompt, length in zip(prompts, lengths, strict=True)
     ]
-    writer.run(requests)
+    run(writer, requests)
     assert writer.steps <= 20, "three short ones are written beside the long one"
 
 
 def test_a_turn_ends_with_its_text_and_a_sequence_with_its_last_token(made, monkeypatch):
     model, tokenizer = made("gemma3")
     (prompt,) = some(1, 20)
-    whole = decoder(made).run([Request(prompt, GREEDY)])[0]
+    whole = run(decoder(made), [Request(prompt, GREEDY)])[0]
     assert whole.ended == "length" and len(whole.ids) == 24
     half = tokenizer.decode(whole.ids[:10])
-    stopped = Decoder(model, tokenizer).run([Request(prompt, GREEDY, is_complete=lambda text: len(text) >= len(half))])[
-        0
-    ]
+    stopped = run(
+        Decoder(model, tokenizer), [Request(prompt, GREEDY, is_complete=lambda text: len(text) >= len(half))]
+    )[0]
     assert stopped.ended == "turn" and len(stopped.ids) <= 11 and whole.text.startswith(stopped.text)
     monkeypatch.setattr(tokenizer, "eos", whole.ids[5])
     monkeypatch.setattr(tokenizer, "ends", frozenset([whole.ids[5]]), raising=False)
-    early = Decoder(model, tokenizer).run([Request(prompt, GREEDY, is_complete=lambda text: False)])[0]
+    early = run(Decoder(model, tokenizer), [Request(prompt, GREEDY, is_complete=lambda text: False)])[0]
     assert early.ended == "turn" and early.ids == whole.ids[: whole.ids.index(whole.ids[5]) + 1]
     assert early.text == tokenizer.decode(early.ids[:-1])
 
@@ -189,12 +201,10 @@ def test_a_turn_ends_with_its_text_and_a_sequence_with_its_last_token(made, monk
 def test_every_token_is_told_as_it_is_written_and_the_pieces_make_the_text(made):
     requests = [Request(prompt, WILD, seed=n) for n, prompt in enumerate(some(3, 20))]
     pieces: list[list[str]] = [[], [], []]
-    done: list[int] = []
-    replies = decoder(made).run(requests, on_token=lambda n, text: pieces[n].append(text), on_reply=done.append)
+    replies = run(decoder(made), requests, lambda n, text: pieces[n].append(text))
     for told, reply in zip(pieces, replies, strict=True):
         assert len(told) == len(reply.ids)
         assert reply.text.startswith("".join(told)), "half a character is told when it is whole"
-    assert sorted(done) == [0, 1, 2]
 
 
 def test_a_run_that_is_cancelled_stops_at_the_next_step_with_what_there_is(made):
@@ -207,11 +217,13 @@ def test_a_run_that_is_cancelled_stops_at_the_next_step_with_what_there_is(made)
         return asked > 5
 
     requests = [Request(prompt, GREEDY) for prompt in some(3, 20)]
-    replies = writer.run(requests, is_cancelled=enough)
+    replies = run(writer, requests, is_cancelled=enough)
     assert writer.steps == 5 and not writer.busy
     assert sorted(len(reply.ids) for reply in replies) == [0, 5, 5]
     assert {reply.ended for reply in replies} == {"cancelled"}
-    assert [r.ids for r in writer.run(requests)] == [r.ids for r in decoder(made).run(requests)], "it goes on unharmed"
+    assert [r.ids for r in run(writer, requests)] == [r.ids for r in run(decoder(made), requests)], (
+        "it goes on unharmed"
+    )
 
 
 def test_one_reply_may_be_cancelled_while_others_go_on(made):
@@ -228,7 +240,7 @@ def test_one_reply_may_be_cancelled_while_others_go_on(made):
     while writer.busy:
         done |= writer.step()
     assert sorted(done) == tickets[1:]
-    expected = decoder(made).run([Request(prompt, GREEDY) for prompt in some(3, 20)])
+    expected = run(decoder(made), [Request(prompt, GREEDY) for prompt in some(3, 20)])
     assert [done[ticket].ids for ticket in tickets[1:]] == [reply.ids for reply in expected[1:]]
 
 
@@ -240,13 +252,13 @@ def test_a_run_that_breaks_leaves_nothing_behind(made):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        writer.run(requests, on_token=broken)
+        run(writer, requests, broken)
     assert not writer.busy
-    assert writer.run(requests) == decoder(made).run(requests)
+    assert run(writer, requests) == run(decoder(made), requests)
 
 
 def test_nothing_asked_is_nothing_written(made):
-    assert decoder(made).run([]) == []
+    assert run(decoder(made), []) == []
     assert decoder(made).step() == []
 
 
@@ -292,7 +304,7 @@ def test_the_reply_that_fits_its_context_is_preferred_to_one_that_fits_anywhere(
     model, _ = made("llama")
     scorer = SimpleNamespace(log_probs=partial(log_probs, model))
     opening = (1, 5)
-    anywhere = decoder(made, "llama").run([Request(opening, GREEDY)])[0]
+    anywhere = run(decoder(made, "llama"), [Request(opening, GREEDY)])[0]
     other = Written(tuple(reversed(anywhere.ids)), "x", anywhere.log_prob, "length")
     assert fitting_best(scorer, opening, [anywhere, other], 0) is anywhere, "equals: the first"
     assert fitting_best(scorer, opening, [anywhere, other], 0.5) is other

@@ -129,10 +129,8 @@ def test_the_bare_base_is_asked_as_the_settings_say(home, tiny_base, opened):
 def test_greedy_answers_repeat_and_seeded_samples_too(trained, opened):
     settings, _, _ = trained()
     generator = opened(settings.model_copy(update={"reply": Reply(temperature=1.5, max_tokens=12)}))
-    generator.seed(3)
-    first = generator.reply(ASKED)
-    generator.seed(3)
-    assert generator.reply(ASKED) == first
+    first = generator.reply(ASKED, Wish(seed=3))
+    assert generator.reply(ASKED, Wish(seed=3)) == first
 
 
 def test_a_newly_promoted_adapter_answers_the_next_reply(trained, opened):

@@ -141,7 +141,7 @@ def ids_of(generator: Answering, base: LoadedBase) -> tuple[int, ...]:
     prompt = encode_prompt(generator.prompt, base.tokenizer, ASKED, 24)
     is_complete = partial(reply_is_complete, generator.prompt)
     request = Request(tuple(prompt), Reply(temperature=0, max_tokens=24), is_complete=is_complete)
-    (written,) = generator._engine.decoder.run([request])
+    (written,) = generator._engine.write([request])
     return tuple(written.ids)
 
 

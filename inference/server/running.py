@@ -9,6 +9,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import os
 import socket
 import threading
 import time
@@ -75,7 +76,7 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
             return listening
     assert failure is not None
     raise ServerError(
-        f"The server cannot listen at {host} port {port} ({failure.strerror})",
+        f"The server cannot listen at {host} port {port} ({os.strerror(failure.errno or 0)})",
         "stop what listens there, or choose another port with --port",
     ) from failure
 
