@@ -61,6 +61,7 @@ class Answering:
         self._guard = guard or Unguarded()
         self._bare = bare.bound_to(engine.tokenizer)
         self._manifests: dict[str, Manifest] = {}  # of what is prepared
+        self._specs: dict[str, PromptSpec] = {}  # of what ever was
         self._refused: dict[str, str] = {}
         self._store: Store | None = None
         self._random = random.Random()
@@ -85,7 +86,7 @@ class Answering:
     @property
     def adapter(self) -> str | None:
         """See Generator."""
-        return self._turnstile.version
+        return self._wanted
 
     @property
     def refused(self) -> str | None:
@@ -97,7 +98,7 @@ class Answering:
     @property
     def prompt(self) -> PromptSpec:
         """See Generator."""
-        return self._spec(self._turnstile.version)
+        return self._spec(self._wanted)
 
     @property
     def kind(self) -> str:
@@ -149,6 +150,7 @@ class Answering:
             wanted = (lambda: self._wanted) if wish.version is None else lambda asked=asked: asked
             try:
                 with self._turnstile.inside(wanted, wish.is_cancelled) as version:
+                    wish.on_begin(version)
                     return self._write(conversation, wish, version)
             except LeftTheQueue:
                 return TwinReply((), self.adapter, "cancelled")
@@ -229,8 +231,7 @@ class Answering:
         return replace(reply, adapter=version)
 
     def _spec(self, version: str | None) -> PromptSpec:
-        manifest = self._manifests.get(version) if version is not None else None
-        return manifest.prompt if manifest is not None else self._bare
+        return self._specs.get(version, self._bare) if version is not None else self._bare
 
     def _look(self) -> None:
         """Find out what is to serve, and have it prepared; of what cannot be, it is kept why."""
@@ -269,6 +270,7 @@ class Answering:
             manifest = self._registry.verify(version, self._engine.identity)
             self._engine.prepare(version, self._registry.path(version), manifest)
             self._manifests[version] = manifest
+            self._specs[version] = manifest.prompt
 
     def _swap(self, version: str | None) -> None:
         """Make a version serve, see that it does, and let go of all others. Nobody is writing."""

@@ -133,6 +133,7 @@ class Day0Generator:
     def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
         """See Generator. Of the wish only the listener counts: the past is as it was."""
         bubbles = self._past.nearest(conversation.turns)
+        wish.on_begin(DAY0)
         for bubble in bubbles:
             wish.on_bubble(bubble)
         return TwinReply(bubbles, DAY0)

@@ -53,6 +53,7 @@ class Wish:
         seed: with the same one, the same version gives the same reply. Default: another each time.
         version: which adapter is to answer, or BASE; default: the one that serves.
         stops: the reply ends before the first of these texts.
+        on_begin: told which version is to write, before its first bubble; for BASE it is None.
         on_bubble: told each bubble as soon as it is whole and may be said, in their order; together they are the reply.
             Called from any thread, and must return at once.
         is_cancelled: asked all the time; once true, the reply ends where it is.
@@ -62,6 +63,7 @@ class Wish:
     seed: int | None = None
     version: str | None = None
     stops: tuple[str, ...] = ()
+    on_begin: Callable[[str | None], None] = lambda _: None
     on_bubble: Callable[[str], None] = lambda _: None
     is_cancelled: Callable[[], bool] = lambda: False
 
@@ -74,7 +76,7 @@ class Generator(Protocol):
 
     @property
     def adapter(self) -> str | None:
-        """The version that would answer now."""
+        """The version that would answer now, whichever may be writing for somebody who wished for it."""
 
     @property
     def refused(self) -> str | None:

@@ -85,6 +85,7 @@ class Scripted:
             raise self.fails
         version = self.adapter if wish.version is None else wish.version
         reply = TwinReply((), None if version == BASE else version, "turn", 7, 0, self.caught)
+        wish.on_begin(reply.adapter)
         for bubble in self._bubbles(wish):
             if any(stop in bubble for stop in wish.stops):
                 return replace(reply, ended="stopped")

@@ -11,6 +11,7 @@ import pytest
 from inference import writing
 from inference.answering import Answering
 from inference.engine import Request, Written
+from inference.generator import BASE, Wish
 from inference.local import LocalEngine
 from tests.engines import publish
 from twin.messages import Conversation, Turn
@@ -208,3 +209,15 @@ def test_a_version_that_is_asked_for_by_name_need_not_differ_from_the_base(servi
     engine.told = dict(engine.probe())
     made.use("v002")
     assert made.adapter == "v002"
+
+
+def test_who_wishes_for_another_version_changes_nothing_for_the_others(serving):
+    made, _, registry = serving
+    registry.promote("v001", "test", time.time())
+    begun: list[str | None] = []
+    prompt = made.prompt
+    for version in ("v002", BASE):
+        reply = made.reply(SEVERAL[0], Wish(version=version, on_begin=begun.append))
+        assert reply.adapter == begun[-1] == (None if version == BASE else version)
+        assert made.adapter == "v001" and made.prompt == prompt
+    assert made.reply(SEVERAL[0], Wish(on_begin=begun.append)).adapter == "v001" == begun[-1]

@@ -159,14 +159,18 @@ class Desk:
     ) -> None:
         """One reply, in its thread; whatever happens, somebody is told."""
         began = time.perf_counter()
-        heard = 0
+        heard, version = 0, generator.adapter
+
+        def on_begin(writes: str | None) -> None:
+            nonlocal version
+            version = writes
 
         def on_bubble(text: str) -> None:
             nonlocal heard
             if not heard:
                 self.metrics.began(time.perf_counter() - began)
             heard += 1
-            replies.tell(Said(index, text, generator.adapter))  # nothing swaps while a reply is being written
+            replies.tell(Said(index, text, version))
 
         def is_cancelled() -> bool:
             return replies.is_gone or self._is_stopping.is_set()
@@ -174,7 +178,8 @@ class Desk:
         try:
             if wish.version is None:
                 _refuse_to_pretend(generator)
-            reply = generator.reply(conversation, replace(wish, on_bubble=on_bubble, is_cancelled=is_cancelled))
+            listening = replace(wish, on_begin=on_begin, on_bubble=on_bubble, is_cancelled=is_cancelled)
+            reply = generator.reply(conversation, listening)
         except Exception as error:  # noqa: BLE001 - told to whoever asked, by kind; its words might quote a message
             self.metrics.failed()
             replies.tell(_explained(error, wish))
