@@ -365,9 +365,8 @@ def test_a_burst_that_a_stopped_bot_left_at_any_point_is_answered_once(
         await scene.say("three")
 
     async def the_rest(scene: Scene) -> None:
-        await scene.pass_time(60)
-        await scene.heard(["one + two", "and more"])
-        await scene.pass_time(3)
+        await scene.api.until(lambda: scene.bursts.holds(1) and scene.bursts.holds(4))
+        await scene.pass_time(60)  # which is also more than the quiet that "three" waits for
         await scene.heard(["one + two", "and more", "three"])
         await scene.pass_time(60)
         await scene.heard(["one + two", "and more", "three", "and more"])
