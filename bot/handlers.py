@@ -22,13 +22,14 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from bot import wording
 from bot.access import Handler
 from bot.bursts import Burst, Bursts, Heard
-from bot.delivery import deliver, pieces
+from bot.delivery import pieces
 from bot.engine import Engine
 from bot.groups import without_call
 from bot.history import History, Planned
 from bot.inbox import Inbox
 from bot.incoming import as_message
-from bot.pacing import Rhythm, typing
+from bot.outlet import Outlet
+from bot.pacing import Rhythm
 from bot.pauses import Pauses
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
@@ -56,6 +57,7 @@ class Conversations:
         self,
         settings: Settings,
         bot: Bot,
+        outlet: Outlet,
         inbox: Inbox,
         history: History,
         dialogs: Dialogs,
@@ -68,6 +70,7 @@ class Conversations:
         self._telegram = settings.telegram
         self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
         self._bot = bot
+        self._outlet = outlet
         self._inbox = inbox
         self._history = history
         self._dialogs = dialogs
@@ -131,7 +134,7 @@ class Conversations:
             return
         reply = await self._reply(burst)
         if isinstance(reply, str):  # the bot's own words, which the twin never said
-            await deliver(partial(self._bot.send_message, burst.chat_id, reply), self._rhythm)
+            await self._outlet.send(burst.chat_id, reply)
             return
         bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
         leader, now = burst.heard[0].update_id, self._rhythm.clock.now()
@@ -152,7 +155,7 @@ class Conversations:
     async def _think(self, burst: Burst) -> TwinReply | str:
         """Generate, and let pass what is left of the time that the owner would take."""
         asked_at = self._rhythm.clock.now() - burst.silence
-        async with typing(self._bot, burst.chat_id, self._rhythm.typing):
+        async with self._outlet.typing(burst.chat_id):
             reply = await self._generate(burst)
             if isinstance(reply, TwinReply):
                 await burst.pause(self._pauses.before_first(reply.adapter, asked_at) - burst.silence)
@@ -191,7 +194,7 @@ class Conversations:
                 continue
             seconds = self._pauses.before(serving.adapter if serving else None, planned.text) if number else 0
             if seconds > 0:
-                async with typing(self._bot, burst.chat_id, self._rhythm.typing):
+                async with self._outlet.typing(burst.chat_id):
                     await burst.pause(seconds)
             sending = asyncio.create_task(self._send_one(burst.chat_id, planned))
             try:
@@ -203,12 +206,12 @@ class Conversations:
 
     async def _send_one(self, chat_id: int, planned: Planned) -> None:
         try:
-            message = await deliver(partial(self._bot.send_message, chat_id, planned.text), self._rhythm)
+            message_id = await self._outlet.send(chat_id, planned.text)
         except (BadRequest, Forbidden):
             _log.warning("Telegram refused a bubble in chat %d", chat_id)
             self._history.drop(planned)
         else:
-            self._history.sent(planned, message.message_id)
+            self._history.sent(planned, message_id)
 
 
 def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: float, language: str) -> Conversation:

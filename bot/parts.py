@@ -1,0 +1,128 @@
+"""What the bot is made of, each part given what it needs.
+
+Knows nothing of which update goes to which part (bot/routes.py), or of the daemon's life (bot/app.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from telegram import Bot
+
+from bot.access import Access, owner_of
+from bot.commands import Commands
+from bot.desk import Desk
+from bot.disclosure import Disclosure
+from bot.engine import Engine
+from bot.guests import Guests
+from bot.handlers import Conversations
+from bot.history import History
+from bot.inbox import Inbox
+from bot.invites import Invites
+from bot.limits import Limits
+from bot.notices import Notices
+from bot.order import PerChat
+from bot.outlet import Outlet
+from bot.pacing import Rhythm
+from bot.pause import Pause
+from bot.people import People
+from bot.retrain import Retraining
+from bot.switches import Switches
+from bot.tuning import Tuning
+from bot.versions import Versions
+from bot.welcome import Welcome
+from bot.why import Why
+from inference.generator import Generator
+from inference.server.records import Records
+from twin.jobs import JobQueue
+from twin.registry import Registry
+from twin.settings import Settings
+from twin.store import Store
+
+
+class Parts:
+    """The parts of one bot.
+
+    Args:
+        build: makes the generator, in a thread.
+        queue: where updates go that are to be handled.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        build: Callable[[], Generator],
+        store: Store,
+        rhythm: Rhythm,
+        bot: Bot,
+        queue: asyncio.Queue[object],
+        inbox: Inbox,
+        order: PerChat,
+    ) -> None:
+        db, telegram, clock = store.db, settings.telegram, rhythm.clock.now
+        self._store = store
+        self._inbox = inbox
+        self._history = History(db)
+        switches = Switches(db)
+        tuning = Tuning(settings, switches)
+        self.engine = Engine(settings, build, tuning.how)
+        self.conversations = Conversations(
+            settings,
+            bot,
+            Outlet(bot, rhythm),
+            inbox,
+            self._history,
+            store.dialog_table,
+            self.engine,
+            rhythm,
+            self.settle,
+            tuning.pacing,
+        )
+        # whatever decides whether an update is answered at all
+        people = People(db, owner_of(settings), telegram.allowed_ids, clock)
+        invites = Invites(db, people, clock)
+        self.access = Access(settings, people, invites)
+        self.guests = Guests(bot, self.access.owner, people, invites, rhythm)
+        disclosure = Disclosure(settings, db, clock)
+        self.welcome = Welcome(self.access, Limits(db, telegram, clock), disclosure, self._history, rhythm)
+        self.pause = Pause(
+            bot,
+            queue,
+            self.access,
+            switches,
+            inbox,
+            self._history,
+            order,
+            self.conversations.bursts,
+            telegram.answer_within_hours,
+            rhythm,
+        )
+        # whatever answers for the twin, and not as it
+        self.retraining = Retraining(bot, db, rhythm, clock)
+        self.notices = Notices(bot, db, self.access.owner, rhythm)
+        self.commands = Commands(
+            settings,
+            self.access,
+            self._history,
+            self.engine,
+            JobQueue(db),
+            Registry(settings.adapters, db),
+            rhythm,
+            clock,
+            lambda: self.pause.since,
+        )
+        versions = Versions(Records(settings, clock))
+        self.desk = Desk(versions, Why(settings, self._history), tuning, self._history, disclosure, rhythm)
+
+    def answered(self, update_id: int) -> None:
+        """An update went through its handler; one that waits for an answer stays open until that is sent."""
+        if not self.conversations.bursts.holds(update_id):
+            self.settle([update_id])
+
+    def settle(self, update_ids: Collection[int]) -> None:
+        """Updates are answered: all of them are closed, or none."""
+        with self._store.atomic():
+            for update_id in update_ids:
+                self._inbox.close(update_id)
+                self._history.settle(update_id)

@@ -1,0 +1,83 @@
+"""Which update goes to which part of the bot.
+
+Knows nothing of what the parts do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telegram import Update
+from telegram.ext import Application, CallbackQueryHandler, CommandHandler, MessageHandler, TypeHandler, filters
+
+from bot.access import Handler
+from bot.desk import FORGET_PREFIX
+from bot.handlers import log_failure
+from bot.parts import Parts
+from bot.versions import PREFIX as VERSION_PREFIX
+
+App = Application[Any, Any, Any, Any, Any, Any]
+_NEW = filters.UpdateType.MESSAGE
+
+
+def register(app: App, parts: Parts) -> None:
+    """Tell the application what handles what; of several handlers that fit, the first does."""
+    _add_gates(app, parts)
+    _add_commands(app, parts)
+    _add_buttons(app, parts)
+    app.add_handler(MessageHandler(_NEW & filters.COMMAND, parts.commands.help))
+    app.add_handler(MessageHandler(_NEW, parts.conversations.answer))
+    app.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, parts.conversations.revise))
+    app.add_error_handler(log_failure)
+
+
+def _add_gates(app: App, parts: Parts) -> None:
+    """What every update passes first."""
+    app.add_handler(TypeHandler(Update, parts.access.gate), group=-2)
+    app.add_handler(TypeHandler(Update, parts.welcome.gate), group=-1)
+
+
+def _add_commands(app: App, parts: Parts) -> None:
+    for name, handler in _everybodys(parts).items():
+        app.add_handler(CommandHandler(name, handler, filters=_NEW))
+    for name, handler in _owners(parts).items():
+        app.add_handler(CommandHandler(name, parts.access.owner_only(handler), filters=_NEW))
+
+
+def _everybodys(parts: Parts) -> dict[str, Handler]:
+    """The commands that whoever may talk may give."""
+
+    async def start(update: Update, context: Any) -> None:
+        await parts.commands.start(update, context)
+        await parts.guests.tell_arrivals()
+
+    return {
+        "start": start,
+        "help": parts.commands.help,
+        "status": parts.commands.status,
+        "forget": parts.desk.forget,
+        "reset": parts.conversations.after_answers(parts.commands.reset),
+    }
+
+
+def _owners(parts: Parts) -> dict[str, Handler]:
+    """The commands that only the owner may give."""
+    return {
+        "retrain": parts.retraining.command,
+        "allow": parts.guests.allow,
+        "deny": parts.guests.deny,
+        "versions": parts.desk.versions,
+        "rollback": parts.desk.rollback,
+        "why": parts.desk.why,
+        "settings": parts.desk.settings,
+        "pause": parts.pause.pause,
+        "resume": parts.pause.resume,
+    }
+
+
+def _add_buttons(app: App, parts: Parts) -> None:
+    version_button = parts.access.owner_only(parts.desk.version_button)
+    app.add_handler(CallbackQueryHandler(version_button, pattern=f"^{VERSION_PREFIX}"))
+    forget_button = parts.conversations.after_answers(parts.desk.forget_button)
+    app.add_handler(CallbackQueryHandler(forget_button, pattern=f"^{FORGET_PREFIX}"))
+    app.add_handler(CallbackQueryHandler(parts.desk.unknown_button))
