@@ -53,8 +53,8 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         watched: running bots; `until` raises what one of them ended with.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **limits: int) -> None:
+        super().__init__(**limits)
         self.calls: list[Call] = []
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""

@@ -69,7 +69,7 @@ class BadDay(BotApi):
     """
 
     def __init__(self, trouble: Trouble) -> None:
-        super().__init__()
+        super().__init__(max_updates=1_000_000)
         self.trouble = trouble
         self.in_doubt: set[int] = set()
         self._seen = 0

@@ -70,7 +70,7 @@ async def kill_again_and_again(
     """Lives of random length; the last one goes on."""
     victim.start()
     for _ in range(times):
-        await victim.live_and_die(rng.uniform(0.1, 3.5))
+        await victim.live_and_die(rng.uniform(0.2, 5))
         died()
         victim.start()
 
