@@ -1,6 +1,6 @@
 """The verb `doctor`: everything that can be checked, a line each, with what to do.
 
-Nothing leaves this machine, unless the engine is a remote one: that is asked whether it fits. Knows how to look, not how to repair.
+Knows how to look, not how to repair. Nobody elsewhere is asked but a remote engine's server: whether it fits.
 """
 
 from __future__ import annotations
