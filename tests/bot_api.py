@@ -145,7 +145,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             for task in self.watched:
                 if task.done():
                     task.result()
-            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls}"
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls[-20:]}"
             await asyncio.sleep(0.01)
 
     def validate(self, method: str, fields: dict[str, Any], uploads: dict[str, Any]) -> Any:
