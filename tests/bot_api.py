@@ -12,10 +12,10 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator, updates
@@ -54,8 +54,8 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         watched: running bots; `until` raises what one of them ended with.
     """
 
-    def __init__(self) -> None:
-        super().__init__(allow_insecure_loopback_webhooks=True)
+    def __init__(self, **limits: int) -> None:
+        super().__init__(allow_insecure_loopback_webhooks=True, **limits)
         self.calls: list[Call] = []
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""
@@ -146,7 +146,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             for task in self.watched:
                 if task.done():
                     task.result()
-            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls}"
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls[-20:]}"
             await asyncio.sleep(0.01)
 
     def validate(self, method: str, fields: dict[str, Any], uploads: dict[str, Any]) -> Any:
@@ -174,10 +174,12 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         return response
 
 
+Server = TypeVar("Server", bound=BotApi)
+
+
 @asynccontextmanager
-async def bot_api() -> AsyncIterator[BotApi]:
+async def served(api: Server) -> AsyncIterator[Server]:
     """A Bot API server on a free port; `api.url` is what telegram.bot_api_url should say."""
-    api = BotApi()
     runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -187,6 +189,11 @@ async def bot_api() -> AsyncIterator[BotApi]:
         yield api
     finally:
         await runner.cleanup()
+
+
+def bot_api() -> AbstractAsyncContextManager[BotApi]:
+    """An ordinary one."""
+    return served(BotApi())
 
 
 @contextmanager
