@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
