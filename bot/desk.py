@@ -5,6 +5,7 @@ Knows nothing of who may press what: bot/access.py lets only the owner's command
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,11 @@ _YES, _NO = f"{FORGET_PREFIX}yes", f"{FORGET_PREFIX}no"
 
 
 class Desk:
-    """Commands and buttons."""
+    """Commands and buttons.
+
+    Args:
+        elsewhere: deletes what is kept of the owner's own chat with somebody; returns how many messages that were.
+    """
 
     def __init__(
         self,
@@ -35,6 +40,7 @@ class Desk:
         history: History,
         disclosure: Disclosure,
         rhythm: Rhythm,
+        elsewhere: Callable[[int], Awaitable[int]],
     ) -> None:
         self._versions = versions
         self._why = why
@@ -42,6 +48,7 @@ class Desk:
         self._history = history
         self._disclosure = disclosure
         self._rhythm = rhythm
+        self._elsewhere = elsewhere
 
     async def versions(self, update: Update, _: Any) -> None:
         """/versions: the list."""
@@ -82,7 +89,7 @@ class Desk:
         text = wording.KEPT
         if query.data == _YES:
             chat_id = query.from_user.id  # a private chat has the id of the person in it
-            text = wording.forgotten(self._history.forget(chat_id))
+            text = wording.forgotten(self._history.forget(chat_id) + await self._elsewhere(chat_id))
             self._disclosure.forget(chat_id)
         await self._change(update, (text, None))
 
