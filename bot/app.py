@@ -105,7 +105,8 @@ class Daemon:
         loading = asyncio.create_task(self._parts.engine.load())
         polling = asyncio.create_task(poll(self._app.bot, self._parts.pause.accept, self._rhythm))
         telling = asyncio.create_task(self._parts.notices.run())
-        tasks = (loading, polling, telling, asyncio.create_task(self._parts.guests.tell_arrivals()))
+        trying = asyncio.create_task(self._parts.tries.watch())
+        tasks = (loading, polling, telling, trying, asyncio.create_task(self._parts.guests.tell_arrivals()))
         try:
             await self._parts.commands.show_menus(self._app.bot)
             await asyncio.gather(*tasks)

@@ -30,6 +30,7 @@ class Commands:
     Args:
         clock: gives the time as UTC epoch seconds.
         paused_since: tells since when nothing is answered, if so.
+        tried: tells which version the owner tries.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Commands:
         rhythm: Rhythm,
         clock: Callable[[], float],
         paused_since: Callable[[], float | None],
+        tried: Callable[[], str | None],
     ) -> None:
         self._owner_name = settings.owner.name
         self._access = access
@@ -53,6 +55,7 @@ class Commands:
         self._rhythm = rhythm
         self._clock = clock
         self._paused_since = paused_since
+        self._tried = tried
 
     async def start(self, update: Update, _: Any) -> None:
         """/start: what this is."""
@@ -71,7 +74,8 @@ class Commands:
             with suppress(AdapterError):  # deleted while it serves: it has no metrics to show any more
                 metrics = Manifest.read(self._registry.path(serving.adapter)).metrics
         job = next((job for job in self._queue.latest() if job.kind == RETRAIN), None)
-        await self._say(update, wording.status(serving, metrics, job, self._paused_since()))
+        tried = self._tried() if self._access.is_owners(update) else None
+        await self._say(update, wording.status(serving, metrics, job, self._paused_since(), tried))
 
     async def reset(self, update: Update, _: Any) -> None:
         """/reset: the live conversation starts afresh."""

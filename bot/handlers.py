@@ -31,6 +31,7 @@ from bot.incoming import as_message
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
+from bot.tries import Tries
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
@@ -62,6 +63,7 @@ class Conversations:
         history: History,
         dialogs: Dialogs,
         engine: Engine,
+        tries: Tries,
         rhythm: Rhythm,
         settle: Callable[[Collection[int]], None],
         pacing: Callable[[], str] | None = None,
@@ -75,6 +77,7 @@ class Conversations:
         self._history = history
         self._dialogs = dialogs
         self._engine = engine
+        self._tries = tries
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
         self._settle = settle
@@ -169,7 +172,7 @@ class Conversations:
         asked = partial(_conversation, messages, self._gap, peer, self._rhythm.clock.now())
         is_dropped = threading.Event()
         try:
-            reply = await self._engine.reply(asked, is_dropped.is_set)
+            reply = await self._tries.reply(chat_id, asked, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
             return APOLOGY
@@ -188,11 +191,10 @@ class Conversations:
 
     async def _send(self, burst: Burst) -> None:
         """Send what is planned and not sent yet, with pauses between bubbles."""
-        serving = self._engine.serving
         for number, planned in enumerate(self._history.planned(burst.chat_id)):
             if planned.is_sent:
                 continue
-            seconds = self._pauses.before(serving.adapter if serving else None, planned.text) if number else 0
+            seconds = self._pauses.before(planned.adapter, planned.text) if number else 0
             if seconds > 0:
                 async with self._outlet.typing(burst.chat_id):
                     await burst.pause(seconds)

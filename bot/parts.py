@@ -29,6 +29,7 @@ from bot.pause import Pause
 from bot.people import People
 from bot.retrain import Retraining
 from bot.switches import Switches
+from bot.tries import Tries
 from bot.tuning import Tuning
 from bot.versions import Versions
 from bot.welcome import Welcome
@@ -67,6 +68,8 @@ class Parts:
         switches = Switches(db)
         tuning = Tuning(settings, switches)
         self.engine = Engine(settings, build, tuning.how)
+        registry, records = Registry(settings.adapters, db), Records(settings, clock)
+        self.tries = Tries(bot, owner_of(settings), self.engine, registry, records, switches, rhythm)
         self.conversations = Conversations(
             settings,
             bot,
@@ -75,6 +78,7 @@ class Parts:
             self._history,
             store.dialog_table,
             self.engine,
+            self.tries,
             rhythm,
             self.settle,
             tuning.pacing,
@@ -107,13 +111,15 @@ class Parts:
             self._history,
             self.engine,
             JobQueue(db),
-            Registry(settings.adapters, db),
+            registry,
             rhythm,
             clock,
             lambda: self.pause.since,
+            lambda: self.tries.version,
         )
-        versions = Versions(Records(settings, clock))
-        self.desk = Desk(versions, Why(settings, self._history), tuning, self._history, disclosure, rhythm)
+        self.desk = Desk(
+            Versions(records, self.tries), Why(settings, self._history), tuning, self._history, disclosure, rhythm
+        )
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""

@@ -81,7 +81,11 @@ def untrained(refused: str | None, *, for_owner: bool) -> str:
 
 
 def status(
-    serving: Serving | None, metrics: Mapping[str, Any], job: Job | None, paused_since: float | None = None
+    serving: Serving | None,
+    metrics: Mapping[str, Any],
+    job: Job | None,
+    paused_since: float | None = None,
+    tried: str | None = None,
 ) -> str:
     """The answer to /status.
 
@@ -90,6 +94,7 @@ def status(
         metrics: of the serving adapter; those called `val_*` are held-out ones.
         job: the newest training, if there was any.
         paused_since: when the owner paused it, in UTC epoch seconds.
+        tried: the version that answers the owner's own chat instead; for the owner's eyes.
     """
     lines = []
     if paused_since is not None:
@@ -100,6 +105,8 @@ def status(
         lines.append("No trained version answers yet.")
     else:
         lines.append(f"Version {serving.adapter} answers.")
+    if tried is not None:
+        lines.append(f"You try version {tried} in this chat: /versions ends it.")
     if serving is not None and serving.refused:
         lines.append(f"The promoted version does not serve. {serving.refused}")
     lines += _held_out(metrics)
@@ -177,6 +184,12 @@ def over(limit: str, most: int) -> str:
     return f"I am a program, and I answer at most {most} messages in 24 hours, of everybody. That is reached for now."
 
 
+def told_apart(score: Mapping[str, Any]) -> str:
+    """How often people found out in a quiz which answer was the owner's; see `twin.quizzes.Score`."""
+    share, low, high = (round(100 * score[name]) for name in ("share", "low", "high"))
+    return f"told from you in {score['right']:,} of {score['count']:,} quizzes ({share} %; 95 %: {low}-{high})"
+
+
 def versions(facts: Sequence[Mapping[str, Any]], in_all: int) -> str:
     """The list of versions, newest first; facts: see bot/versions.py."""
     lines = [_version_line(version) for version in facts]
@@ -187,8 +200,10 @@ def versions(facts: Sequence[Mapping[str, Any]], in_all: int) -> str:
 
 def version(facts: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """One version: its held-out metrics, and what its last report says."""
-    lines = [_version_line({**facts, "figures": {}}), *_held_out(metrics)]
+    lines = [_version_line({**facts, "figures": {}, "quizzes": None}), *_held_out(metrics)]
     lines += [f"{name}: {_number(value)}" for name, value in facts["figures"].items()]
+    if facts["quizzes"]:
+        lines.append(told_apart(facts["quizzes"]).capitalize())
     if not facts["figures"]:
         lines.append(f"How much it sounds like you was not measured: `twin eval {facts['name']}` does it.")
     return "\n".join(lines)
@@ -197,6 +212,34 @@ def version(facts: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
 def serves(version: str) -> str:
     """What is told when another version was chosen."""
     return f"Version {version} answers from the next message on."
+
+
+def tries(version: str) -> str:
+    """What is told when the owner begins to try a version."""
+    return (
+        f"Version {version} answers you in this chat from your next message on, and nobody else."
+        " /versions has the button that ends it."
+    )
+
+
+def tries_no_more(version: str | None) -> str:
+    """What is told when the owner ends that; None: there was nothing to end."""
+    return f"Version {version} is not tried any more." if version else "No version is being tried."
+
+
+def cannot_be_tried(version: str, why: str) -> str:
+    """Why a version does not answer the owner's chat, or not any more."""
+    return f"Version {version} cannot be tried; the one that serves answers. {why}"
+
+
+def tried_serves(version: str) -> str:
+    """What is told when a version that was tried was promoted."""
+    return f"Version {version}, which you tried, serves everybody now: the trial is over."
+
+
+def tried_is_stale(version: str) -> str:
+    """What is told when a version that was tried learned from something forgotten meanwhile."""
+    return f"The trial of version {version} is over: it learned from messages that you wanted forgotten."
 
 
 def forgotten(count: int) -> str:
@@ -223,7 +266,9 @@ def settings(values: Mapping[str, tuple[Any, bool]]) -> str:
 def _version_line(facts: Mapping[str, Any]) -> str:
     state = f" ({facts['state']})" if facts["state"] else ""
     fidelity = facts["figures"].get("Fidelity")
-    return f"{facts['name']}{state}" + (f": fidelity {_number(fidelity)}" if fidelity is not None else "")
+    told = [f"fidelity {_number(fidelity)}"] if fidelity is not None else []
+    told += [told_apart(facts["quizzes"])] if facts["quizzes"] else []
+    return f"{facts['name']}{state}" + (f": {', '.join(told)}" if told else "")
 
 
 def _held_out(metrics: Mapping[str, Any]) -> list[str]:

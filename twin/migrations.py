@@ -390,3 +390,24 @@ def m018_bot_people(db: Database) -> None:
 def m019_bot_unsettled(db: Database) -> None:
     """What of a chat is not answered yet is asked for at every message: found without reading all of the chat."""
     db.execute("create index bot_messages_unsettled on bot_messages (chat_id, id) where update_id is not null")
+
+
+@migrations()
+def m021_quizzes(db: Database) -> None:
+    """Who told the owner from which version, at which moment (a hash), and which menu of commands somebody was shown."""
+    db.table("quizzes").create(
+        {
+            "id": int,
+            "version": str,
+            "user_id": int,
+            "moment": str,
+            "side": str,
+            "asked_at": float,
+            "is_right": int,
+            "answered_at": float,
+        },
+        pk="id",
+        not_null={"version", "user_id", "moment", "side", "asked_at"},
+    )
+    db.table("quizzes").create_index(["version", "user_id"])
+    db.table("bot_people").add_column("menu", str)
