@@ -31,6 +31,7 @@ from bot.incoming import as_message
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
+from bot.speech import Speech
 from bot.tries import Tries
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
@@ -38,7 +39,6 @@ from twin.dialogs import Dialogs
 from twin.messages import Conversation, Message, Peer
 from twin.settings import Settings
 
-APOLOGY = "Sorry, I can't answer right now. Try again in a moment."
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +64,7 @@ class Conversations:
         dialogs: Dialogs,
         engine: Engine,
         tries: Tries,
+        speech: Speech,
         rhythm: Rhythm,
         settle: Callable[[Collection[int]], None],
         pacing: Callable[[], str] | None = None,
@@ -78,6 +79,7 @@ class Conversations:
         self._dialogs = dialogs
         self._engine = engine
         self._tries = tries
+        self._speech = speech
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
         self._settle = settle
@@ -175,14 +177,15 @@ class Conversations:
             reply = await self._tries.reply(chat_id, asked, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
-            return APOLOGY
+            return self._speech.say(chat_id, "apology")
         finally:
             is_dropped.set()
         if reply is not None:
             return reply
         serving = self._engine.serving
-        is_owner = chat_id == self._owner  # a private chat has the id of the person in it
-        return wording.untrained(serving.refused if serving else None, for_owner=is_owner)
+        if chat_id == self._owner:  # a private chat has the id of the person in it
+            return wording.untrained(serving.refused if serving else None)
+        return self._speech.say(chat_id, "untrained")
 
     def _peer(self, chat_id: int, name: str | None) -> Peer:
         """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""

@@ -27,7 +27,9 @@ from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pause import Pause
 from bot.people import People
+from bot.quiz import Quiz
 from bot.retrain import Retraining
+from bot.speech import Speech
 from bot.switches import Switches
 from bot.tries import Tries
 from bot.tuning import Tuning
@@ -37,6 +39,7 @@ from bot.why import Why
 from inference.generator import Generator
 from inference.server.records import Records
 from twin.jobs import JobQueue
+from twin.quizzes import Quizzes
 from twin.registry import Registry
 from twin.settings import Settings
 from twin.store import Store
@@ -68,17 +71,20 @@ class Parts:
         switches = Switches(db)
         tuning = Tuning(settings, switches)
         self.engine = Engine(settings, build, tuning.how)
+        outlet = Outlet(bot, rhythm)
+        self.speech = Speech(settings, tuning.language)
         registry, records = Registry(settings.adapters, db), Records(settings, clock)
         self.tries = Tries(bot, owner_of(settings), self.engine, registry, records, switches, rhythm)
         self.conversations = Conversations(
             settings,
             bot,
-            Outlet(bot, rhythm),
+            outlet,
             inbox,
             self._history,
             store.dialog_table,
             self.engine,
             self.tries,
+            self.speech,
             rhythm,
             self.settle,
             tuning.pacing,
@@ -86,10 +92,11 @@ class Parts:
         # whatever decides whether an update is answered at all
         people = People(db, owner_of(settings), telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
-        self.access = Access(settings, people, invites)
+        self.access = Access(settings, people, invites, self.speech)
         self.guests = Guests(bot, self.access.owner, people, invites, rhythm)
         disclosure = Disclosure(settings, db, clock)
-        self.welcome = Welcome(self.access, Limits(db, telegram, clock), disclosure, self._history, rhythm)
+        limits = Limits(db, telegram, clock)
+        self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)
         self.pause = Pause(
             bot,
             queue,
@@ -112,13 +119,29 @@ class Parts:
             self.engine,
             JobQueue(db),
             registry,
+            self.speech,
             rhythm,
             clock,
             lambda: self.pause.since,
             lambda: self.tries.version,
         )
+        versions = Versions(records, self.tries)
+        quizzes = Quizzes(db)
+        self.quiz = Quiz(
+            settings,
+            bot,
+            self.access.owner,
+            outlet,
+            self.engine,
+            self.tries,
+            registry,
+            store.dialog_table,
+            quizzes,
+            self.speech,
+            rhythm,
+        )
         self.desk = Desk(
-            Versions(records, self.tries), Why(settings, self._history), tuning, self._history, disclosure, rhythm
+            versions, Why(settings, self._history), tuning, self._history, disclosure, quizzes, self.speech, rhythm
         )
 
     def answered(self, update_id: int) -> None:

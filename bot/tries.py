@@ -1,7 +1,7 @@
 """Trying a version: it answers the owner's own chat with the bot, and nobody else, until that ends.
 
-Knows nothing of how versions are listed or shown. What is tried is a switch, so that a restart keeps it; that it ended by
-itself is one too, until the owner was told.
+Knows nothing of how versions are listed or shown. What is tried is a switch, so that a restart keeps it; that it ended
+by itself is one too, until the owner was told.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Tries:
     async def reply(
         self, place: int, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool]
     ) -> TwinReply | None:
-        """See `Engine.reply`. A version that is tried and cannot answer is not tried any more, and what serves answers."""
+        """See `Engine.reply`. A version that is tried and cannot answer is tried no more, and what serves answers."""
         await self.look()
         version = self.at(place)
         if version is not None:

@@ -14,6 +14,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import InlineKeyboardButtonLimit
 
 from bot import wording
+from bot.buttons import Screen
 from bot.tries import Tries
 from inference.server.records import Records
 from twin.errors import AdapterError, TwinError
@@ -22,8 +23,6 @@ PREFIX = "version:"
 _LIST, _BACK = f"{PREFIX}list", f"{PREFIX}back"
 _SHOW, _PROMOTE, _TRY, _STOP = f"{PREFIX}show:", f"{PREFIX}promote:", f"{PREFIX}try:", f"{PREFIX}stop"
 _MOST = 12
-
-Screen = tuple[str, InlineKeyboardMarkup | None]
 
 
 class Versions:

@@ -16,6 +16,7 @@ from telegram.ext import ExtBot
 
 from bot import wording
 from bot.engine import Engine
+from bot.phrases import phrase
 from bot.switches import Switches
 from bot.tries import Tries
 from bot.versions import Versions
@@ -157,10 +158,10 @@ def test_a_guest_forgets_their_own_chat_after_saying_so_twice_and_no_other(tmp_p
                 await api.write(FRIEND, "lemon tart")
                 await api.until(lambda: "you said lemon tart" in api.texts(FRIEND))
                 await _ask(api, OWNER, "plum cake")
-                assert await _ask(api, FRIEND, "/forget") == wording.FORGET
-                assert await _press(api, FRIEND, api.buttons(FRIEND)["Keep"]) == wording.KEPT
-                assert await _press(api, FRIEND, "forget:everything") == wording.KEPT
-                assert await _press(api, FRIEND, "forget:yes") == wording.forgotten(2)
+                assert await _ask(api, FRIEND, "/forget") == phrase("en", "forget")
+                assert await _press(api, FRIEND, api.buttons(FRIEND)["Keep"]) == phrase("en", "kept")
+                assert await _press(api, FRIEND, "forget:everything") == phrase("en", "kept")
+                assert await _press(api, FRIEND, "forget:yes") == phrase("en", "forgotten", count=2)
                 assert "digital twin" in await _ask(api, FRIEND, "who are you")
 
     asyncio.run(scene())

@@ -394,7 +394,7 @@ def m019_bot_unsettled(db: Database) -> None:
 
 @migrations()
 def m021_quizzes(db: Database) -> None:
-    """Who told the owner from which version, at which moment (a hash), and which menu of commands somebody was shown."""
+    """Who told the owner from which version, at which moment (a hash), and which menu somebody was shown."""
     db.table("quizzes").create(
         {
             "id": int,

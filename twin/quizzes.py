@@ -1,4 +1,4 @@
-"""Quizzes: who was asked to tell the owner from which version at which moment, and whether they could. No words of anybody.
+"""Quizzes: who was asked to tell the owner from which version, at which moment, and whether they could. No words.
 
 Knows nothing of what was said at those moments, or of how a question is put.
 """
@@ -63,14 +63,18 @@ class Quizzes:
             moment: a name that tells nothing of what was said.
         """
         row = {"version": version, "user_id": user_id, "moment": moment, "side": side, "asked_at": at}
-        return int(self._db.table("quizzes").insert(row).last_pk)
+        number: Any = self._db.table("quizzes").insert(row).last_pk
+        return int(number)
 
     def get(self, number: int) -> Asked | None:
         """A question by its id; None if there is none."""
         row = self._db.execute(
             "select id, version, user_id, side, is_right from quizzes where id = ?", [number]
         ).fetchone()
-        return Asked(*row[:4], is_right=None if row[4] is None else bool(row[4])) if row else None
+        if row is None:
+            return None
+        number, version, asked, side, is_right = row
+        return Asked(number, version, asked, side, None if is_right is None else bool(is_right))
 
     def answer(self, asked: Asked, side: Side, at: float) -> bool:
         """Somebody said where the owner's answer stands: the first word counts. Returns whether it was this one."""

@@ -11,7 +11,7 @@ _Z = 1.96  # 95 %
 
 
 def wilson(count: int, of: int) -> tuple[float, float, float]:
-    """A share in [0, 1] with the bounds of its 95 % interval (Wilson 1927), which knows that none seen is not none ever.
+    """A share in [0, 1] with the bounds of its 95 % interval (Wilson 1927), by which none seen is not none ever.
 
     Args:
         of: how many cases there were; at least one.
