@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,7 +56,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
     """
 
     def __init__(self, **limits: int) -> None:
-        super().__init__(**limits)
+        super().__init__(allow_insecure_loopback_webhooks=True, **limits)
         self.calls: list[Call] = []
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""
@@ -146,7 +147,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             for task in self.watched:
                 if task.done():
                     task.result()
-            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls}"
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain; the bot did {self.calls[-20:]}"
             await asyncio.sleep(0.01)
 
     def validate(self, method: str, fields: dict[str, Any], uploads: dict[str, Any]) -> Any:
@@ -195,6 +196,20 @@ async def served(api: Server) -> AsyncIterator[Server]:
 def bot_api() -> AbstractAsyncContextManager[BotApi]:
     """An ordinary one."""
     return served(BotApi())
+
+
+@contextmanager
+def free_port() -> Iterator[int]:
+    """A port that nobody else gets by chance, and that the bot can listen at."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def by_webhook(port: int) -> dict[str, Any]:
+    """What [telegram] says when messages are brought there, by a Bot API server of one's own."""
+    return {"webhook_url": f"http://127.0.0.1:{port}/hook", "webhook_port": port}
 
 
 def bot_settings(home: Path, api: BotApi, *, telegram: dict[str, Any] | None = None, **sections: Any) -> Settings:
