@@ -37,6 +37,7 @@ from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
 from twin.messages import Conversation, Message, Peer
+from twin.places import is_owners_own
 from twin.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -177,15 +178,19 @@ class Conversations:
             reply = await self._tries.reply(chat_id, asked, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
-            return self._speech.say(chat_id, "apology")
+            return self._speech.say(self._reader(chat_id), "apology")
         finally:
             is_dropped.set()
         if reply is not None:
             return reply
         serving = self._engine.serving
-        if chat_id == self._owner:  # a private chat has the id of the person in it
+        if self._reader(chat_id) == self._owner:
             return wording.untrained(serving.refused if serving else None)
         return self._speech.say(chat_id, "untrained")
+
+    def _reader(self, place: int) -> int | None:
+        """Who reads what the bot itself says of a place: a private chat has the id of the person in it."""
+        return self._owner if is_owners_own(place) else place
 
     def _peer(self, chat_id: int, name: str | None) -> Peer:
         """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""

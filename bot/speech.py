@@ -46,12 +46,12 @@ class Speech:
         if self._chosen() == AUTO and self._owners is None and (user is None or self._spoken(user.id) is None):
             self._owners = await asyncio.to_thread(self._of_owner)
 
-    def language(self, user_id: int) -> str:
+    def language(self, user_id: int | None) -> str:
         """What to speak to somebody (or in a group), as ISO 639-1."""
         chosen = self._chosen()
         return chosen if chosen != AUTO else self._spoken(user_id) or self._owners or FALLBACK
 
-    def say(self, user_id: int, key: str, **facts: Any) -> str:
+    def say(self, user_id: int | None, key: str, **facts: Any) -> str:
         """A phrase for somebody."""
         return phrase(self.language(user_id), key, self._settings.owner.name, **facts)
 
@@ -60,8 +60,8 @@ class Speech:
         name = self._settings.owner.name
         return phrase(self.language(user_id), "owner") if name == UNNAMED else name
 
-    def _spoken(self, user_id: int) -> str | None:
-        code = self._theirs.get(user_id, "")
+    def _spoken(self, user_id: int | None) -> str | None:
+        code = self._theirs.get(user_id, "") if user_id is not None else ""
         code = _OTHERWISE_CALLED.get(code, code)
         return code if code in languages() else None
 
