@@ -14,10 +14,10 @@ from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.delivery import seconds_to_wait
+from bot.inbox import LONG_POLL_SECONDS
 from bot.pacing import Rhythm
 from twin.errors import BotError
 
-LONG_POLL_SECONDS = 30
 KINDS = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
 CONFLICTS = 3  # a poll that a killed process left behind conflicts once or twice
 _log = logging.getLogger(__name__)
