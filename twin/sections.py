@@ -265,6 +265,9 @@ class Telegram(Section):
     bubble_pause_seconds: float = Field(0.8, ge=0, description="between bubbles when fast, or when no pace is known")
     history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
     disclosure: bool = Field(True, description="tell everybody, before the first reply, that a program answers")
+    business: Literal["off", "draft", "auto"] = Field(
+        "off", description="your own chats (Telegram Business): nothing, suggestions for you, or answers"
+    )
     messages_per_minute: int = Field(20, ge=1, description="answered from one person, you excepted")
     messages_per_day: int = Field(500, ge=1, description="answered from one person within 24 hours, you excepted")
     messages_per_day_in_all: int = Field(2000, ge=1, description="answered from everybody but you, within 24 hours")
