@@ -31,13 +31,15 @@ from bot.incoming import as_message
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
+from bot.speech import Speech
+from bot.tries import Tries
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
 from twin.messages import Conversation, Message, Peer
+from twin.places import is_owners_own
 from twin.settings import Settings
 
-APOLOGY = "Sorry, I can't answer right now. Try again in a moment."
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +64,8 @@ class Conversations:
         history: History,
         dialogs: Dialogs,
         engine: Engine,
+        tries: Tries,
+        speech: Speech,
         rhythm: Rhythm,
         settle: Callable[[Collection[int]], None],
         pacing: Callable[[], str] | None = None,
@@ -75,6 +79,8 @@ class Conversations:
         self._history = history
         self._dialogs = dialogs
         self._engine = engine
+        self._tries = tries
+        self._speech = speech
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
         self._settle = settle
@@ -169,17 +175,22 @@ class Conversations:
         asked = partial(_conversation, messages, self._gap, peer, self._rhythm.clock.now())
         is_dropped = threading.Event()
         try:
-            reply = await self._engine.reply(asked, is_dropped.is_set)
+            reply = await self._tries.reply(chat_id, asked, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
-            return APOLOGY
+            return self._speech.say(self._reader(chat_id), "apology")
         finally:
             is_dropped.set()
         if reply is not None:
             return reply
         serving = self._engine.serving
-        is_owner = chat_id == self._owner  # a private chat has the id of the person in it
-        return wording.untrained(serving.refused if serving else None, for_owner=is_owner)
+        if self._reader(chat_id) == self._owner:
+            return wording.untrained(serving.refused if serving else None)
+        return self._speech.say(chat_id, "untrained")
+
+    def _reader(self, place: int) -> int | None:
+        """Who reads what the bot itself says of a place: a private chat has the id of the person in it."""
+        return self._owner if is_owners_own(place) else place
 
     def _peer(self, chat_id: int, name: str | None) -> Peer:
         """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""
@@ -188,11 +199,10 @@ class Conversations:
 
     async def _send(self, burst: Burst) -> None:
         """Send what is planned and not sent yet, with pauses between bubbles."""
-        serving = self._engine.serving
         for number, planned in enumerate(self._history.planned(burst.chat_id)):
             if planned.is_sent:
                 continue
-            seconds = self._pauses.before(serving.adapter if serving else None, planned.text) if number else 0
+            seconds = self._pauses.before(planned.adapter, planned.text) if number else 0
             if seconds > 0:
                 async with self._outlet.typing(burst.chat_id):
                     await burst.pause(seconds)

@@ -19,11 +19,13 @@ _SOMEBODY = "somebody"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A bubble of a reply that was written down before it is sent; `is_sent` tells whether it was."""
+    """A bubble of a reply that was written down before it is sent; `is_sent` tells whether it was, `adapter` which
+    version wrote it."""
 
     id: int
     text: str
     is_sent: bool
+    adapter: str | None = None
 
 
 class History:
@@ -112,11 +114,11 @@ class History:
     def planned(self, chat_id: int) -> list[Planned]:
         """The reply to what is unsettled in a chat, in order; empty when none was written yet."""
         rows = self._db.execute(
-            "select id, text, message_id is not null from bot_messages"
+            "select id, text, message_id is not null, adapter from bot_messages"
             " where chat_id = ? and speaker = ? and update_id is not null order by id",
             [chat_id, _OWNER],
         )
-        return [Planned(number, text, bool(is_sent)) for number, text, is_sent in rows]
+        return [Planned(number, text, bool(is_sent), adapter) for number, text, is_sent, adapter in rows]
 
     def sent(self, bubble: Planned, message_id: int) -> None:
         """A bubble stands in the chat now, under this id."""

@@ -16,6 +16,10 @@ from twin.marks import PeerShown, zone
 
 EMBEDDED_MODEL = "gemma3-270m"
 UNNAMED = "the owner"
+Language = Literal[
+    "auto", "en", "de", "fr", "es", "it", "pt", "ru", "uk", "pl", "tr", "zh", "ja", "ko", "ar", "fa", "he", "hi", "id"
+]
+"""What the bot itself can speak; "auto": as the person it speaks to."""
 
 
 class Section(BaseModel):
@@ -264,6 +268,9 @@ class Telegram(Section):
     longest_pause_seconds: float = Field(20, ge=0, description="however long you would take, the twin waits no longer")
     bubble_pause_seconds: float = Field(0.8, ge=0, description="between bubbles when fast, or when no pace is known")
     history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
+    language: Language = Field(
+        "auto", description="what the bot itself speaks to guests; auto: theirs as Telegram tells it, else yours"
+    )
     disclosure: bool = Field(True, description="tell everybody, before the first reply, that a program answers")
     business: Literal["off", "draft", "auto"] = Field(
         "off", description="your own chats (Telegram Business): nothing, suggestions for you, or answers"
