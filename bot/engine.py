@@ -96,6 +96,11 @@ class Engine:
             raise asyncio.CancelledError
         return reply
 
+    async def loaded(self) -> Serving | None:
+        """Return once the model is loaded: what the generator then last said of itself."""
+        await self._loaded.wait()
+        return self.serving
+
     async def look(self, seconds: float) -> Serving | None:
         """What serves now, after a look for a newly promoted adapter; what was last known if that takes too long."""
         if self._loaded.is_set():

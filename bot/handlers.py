@@ -5,7 +5,6 @@ Knows nothing of who may write, or of commands.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,20 +16,24 @@ from typing import Any
 
 from telegram import Bot, Update
 from telegram import Message as TelegramMessage
-from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.error import TelegramError
 
 from bot import wording
 from bot.access import Handler
 from bot.bursts import Burst, Bursts, Heard
+from bot.busy import Busy
 from bot.delivery import pieces
 from bot.engine import Engine
-from bot.groups import without_call
-from bot.history import History, Planned
+from bot.groups import is_called, without_call
+from bot.history import History
 from bot.inbox import Inbox
 from bot.incoming import as_message
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
+from bot.places import is_owners_own
+from bot.sending import Sending
+from bot.temper import Reaction, Temper
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
@@ -71,12 +74,15 @@ class Conversations:
         self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
         self._bot = bot
         self._outlet = outlet
+        self._busy = Busy(settings, history, outlet, rhythm)
         self._inbox = inbox
         self._history = history
         self._dialogs = dialogs
         self._engine = engine
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
+        self._temper = Temper(settings.telegram, self._pauses.paces, rhythm.random)
+        self._sending = Sending(history, outlet, engine, self._pauses, rhythm)
         self._settle = settle
         quiet, most = settings.telegram.debounce_seconds, settings.telegram.debounce_most_seconds
         self.bursts = Bursts(self._answer, quiet, most, rhythm.clock)
@@ -86,7 +92,7 @@ class Conversations:
         message = update.message
         assert message is not None
         name = message.from_user.full_name if message.from_user else None
-        heard = Heard(update.update_id, self._read(message), name)
+        heard = Heard(update.update_id, self._read(message), name, is_called(message, self._bot))
         if fate(heard.message) != "shown" or not self._inbox.is_open(update.update_id):
             return
         is_begun = update.update_id in self._history.unsettled(message.chat_id)
@@ -132,34 +138,80 @@ class Conversations:
             self._settle(self._history.unsettled(burst.chat_id))
         if burst.is_planned:
             return
-        reply = await self._reply(burst)
-        if isinstance(reply, str):  # the bot's own words, which the twin never said
-            await self._outlet.send(burst.chat_id, reply)
-            return
-        bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
-        leader, now = burst.heard[0].update_id, self._rhythm.clock.now()
-        self._history.plan(leader, burst.chat_id, bubbles, reply.adapter, now)
+        met = await self._meet(burst)
+        if isinstance(met, TwinReply):
+            met = self._as_reaction(burst, met) or met
+        self._plan(burst, met)
         await self._send(burst)
 
-    async def _reply(self, burst: Burst) -> TwinReply | str:
-        """The answer to all of a burst, however it changed meanwhile; from now on it does not."""
-        reply = None
-        while reply is None:
+    async def _meet(self, burst: Burst) -> TwinReply | Reaction | str:
+        """What all of a burst is met with, however it changed meanwhile; from now on it does not."""
+        met = None
+        while met is None:
             await burst.gathered()
             for heard in burst.heard:
                 self._history.hear(heard.update_id, heard.message)
-            reply = await burst.unless_changed(self._think(burst))
+            met = await burst.unless_changed(self._think(burst))
         burst.close()
+        return met
+
+    async def _think(self, burst: Burst) -> TwinReply | Reaction | str:
+        """Decide, generate if it is to be words, and let pass what is left of the time that the owner would take."""
+        asked_at = self._rhythm.clock.now() - burst.silence
+        reaction = await self._decide(burst)
+        serving = self._engine.serving
+        pause = self._pauses.before_first(serving.adapter if serving else None, asked_at)
+        if reaction is not None:
+            if reaction.emoji:
+                await burst.pause(pause - burst.silence)
+            return reaction
+        async with self._outlet.typing(burst.chat_id):
+            async with self._busy.watching(burst, pause - burst.silence):
+                reply = await self._generate(burst)
+            if isinstance(reply, TwinReply):
+                await burst.pause(pause - burst.silence)
         return reply
 
-    async def _think(self, burst: Burst) -> TwinReply | str:
-        """Generate, and let pass what is left of the time that the owner would take."""
-        asked_at = self._rhythm.clock.now() - burst.silence
+    async def _decide(self, burst: Burst) -> Reaction | None:
+        """Whether there are to be no words, as the owner would have none; in the owner's own chats there always are."""
+        if not self._temper.is_moody or is_owners_own(burst.chat_id):
+            return None
+        serving = await self._engine.loaded()
+        if serving is None or serving.adapter is None:
+            return None
+        return self._temper.draw(serving.adapter, burst.heard, self._history.last_act(burst.chat_id))
+
+    def _as_reaction(self, burst: Burst, reply: TwinReply) -> Reaction | None:
+        if is_owners_own(burst.chat_id):
+            return None
+        last_act = self._history.last_act(burst.chat_id)
+        return self._temper.as_reaction(reply.adapter, burst.heard, last_act, reply.bubbles)
+
+    def _plan(self, burst: Burst, met: TwinReply | Reaction | str) -> None:
+        """Write down what is to be done, before any of it is."""
+        leader, chat_id, now = burst.heard[0].update_id, burst.chat_id, self._rhythm.clock.now()
+        match met:
+            case TwinReply():
+                bubbles = [piece for text in met.bubbles for piece in pieces(text)]
+                self._history.plan(leader, chat_id, bubbles, met.adapter, now)
+            case Reaction(emoji=""):
+                self._history.plan_act(leader, chat_id, "silence", now)
+            case Reaction():
+                target = burst.heard[-1].message.message_id
+                self._history.plan_act(leader, chat_id, "reaction", now, met.emoji, target)
+            case line:  # the bot's own words, which the twin never said
+                self._history.plan_act(leader, chat_id, "line", now, line)
+
+    async def _send(self, burst: Burst) -> None:
+        """Send what is planned; where no emoji may be given, words are said instead."""
+        refused = await self._sending.send(burst)
+        if refused is None:
+            return
         async with self._outlet.typing(burst.chat_id):
             reply = await self._generate(burst)
-            if isinstance(reply, TwinReply):
-                await burst.pause(self._pauses.before_first(reply.adapter, asked_at) - burst.silence)
-        return reply
+        self._history.drop(refused)
+        self._plan(burst, reply)
+        await self._sending.send(burst)
 
     async def _generate(self, burst: Burst) -> TwinReply | str:
         """The twin's reply, or what to say in its place; why generating failed is logged without what was said."""
@@ -169,7 +221,8 @@ class Conversations:
         asked = partial(_conversation, messages, self._gap, peer, self._rhythm.clock.now())
         is_dropped = threading.Event()
         try:
-            reply = await self._engine.reply(asked, is_dropped.is_set)
+            with self._busy.load.reply(asked) as begun:
+                reply = await self._engine.reply(begun, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
             return APOLOGY
@@ -185,33 +238,6 @@ class Conversations:
         """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""
         known = self._dialogs.peer(chat_id)
         return Peer(known.name or name, known.relation)
-
-    async def _send(self, burst: Burst) -> None:
-        """Send what is planned and not sent yet, with pauses between bubbles."""
-        serving = self._engine.serving
-        for number, planned in enumerate(self._history.planned(burst.chat_id)):
-            if planned.is_sent:
-                continue
-            seconds = self._pauses.before(serving.adapter if serving else None, planned.text) if number else 0
-            if seconds > 0:
-                async with self._outlet.typing(burst.chat_id):
-                    await burst.pause(seconds)
-            sending = asyncio.create_task(self._send_one(burst.chat_id, planned))
-            try:
-                await asyncio.shield(sending)
-            except asyncio.CancelledError:  # Telegram may have it: sent again, it would be there twice
-                await asyncio.wait({sending}, timeout=self._rhythm.close)
-                sending.cancel()
-                raise
-
-    async def _send_one(self, chat_id: int, planned: Planned) -> None:
-        try:
-            message_id = await self._outlet.send(chat_id, planned.text)
-        except (BadRequest, Forbidden):
-            _log.warning("Telegram refused a bubble in chat %d", chat_id)
-            self._history.drop(planned)
-        else:
-            self._history.sent(planned, message_id)
 
 
 def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: float, language: str) -> Conversation:

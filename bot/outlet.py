@@ -32,6 +32,14 @@ class Outlet:
         message = await deliver(partial(self._bot.send_message, chat_at(place), text), self._rhythm)
         return message.message_id
 
+    async def react(self, place: int, message_id: int, emoji: str) -> None:
+        """Put an emoji to a message, however long that takes.
+
+        Raises:
+            TelegramError: it is refused for good: that chat has no such reactions, the message is gone.
+        """
+        await deliver(partial(self._bot.set_message_reaction, chat_at(place), message_id, emoji), self._rhythm)
+
     @asynccontextmanager
     async def typing(self, place: int) -> AsyncIterator[None]:
         """Show "typing" for as long as the block runs."""

@@ -29,7 +29,7 @@ from twin.settings import Settings
 OWNER, FRIEND, STRANGER = 1001, 2002, 3003
 TOKEN = "123456789:AAF-synthetic_token_of_the_tests_000"
 FAST = Rhythm(typing=0.05, watch=0.02, retry=0.02, retry_most=0.1)
-PATIENCE_S = 60.0  # a loaded machine may be slow; a broken one never gets there
+PATIENCE_S = 15.0  # a loaded machine may be slow; a broken one never gets there
 updates.KINDS.add("edited_message")
 
 
@@ -49,6 +49,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
 
     Attributes:
         calls: every accepted request, in order.
+        reactions: every emoji that was given, as (chat, message, all of the bot's there).
         refuse: method to errors that its next requests get, one each.
         watched: running bots; `until` raises what one of them ended with.
     """
@@ -59,6 +60,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""
         self.watched: list[asyncio.Task[Any]] = []
+        self.reactions: list[tuple[int, int, list[str]]] = []
         self._next_message = 500_000
 
     async def write(self, user_id: int, text: str, *, chat: dict[str, Any] | None = None, **fields: Any) -> int:
@@ -159,6 +161,9 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             chat, message = fields.get("chat_id"), fields.get("message_id")
             if method == "sendMessage":
                 message = result["message_id"]
+            if method == "setMessageReaction":
+                given = [reaction["emoji"] for reaction in json.loads(fields["reaction"])]
+                self.reactions.append((int(fields["chat_id"]), int(fields["message_id"]), given))
             markup = json.loads(fields["reply_markup"]) if isinstance(fields.get("reply_markup"), str) else None
             numbers = [int(number) if number else None for number in (chat, message)]
             self.calls.append(Call(method, *numbers, fields.get("text"), markup))
@@ -191,7 +196,7 @@ async def bot_api() -> AsyncIterator[BotApi]:
 def bot_settings(home: Path, api: BotApi, *, telegram: dict[str, Any] | None = None, **sections: Any) -> Settings:
     """Settings for a bot at that server: the owner and one friend may write, each message is answered at once."""
     chosen = {"owner_id": OWNER, "allowed_ids": [FRIEND], "bot_api_url": api.url}
-    hasty = {"bubble_pause_seconds": 0, "debounce_seconds": 0, "disclosure": False}
+    hasty = {"bubble_pause_seconds": 0, "debounce_seconds": 0, "disclosure": False, "busy_seconds": 0}
     return Settings(home=home, telegram=chosen | hasty | (telegram or {}), **sections)
 
 
