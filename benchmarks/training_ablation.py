@@ -48,6 +48,14 @@ def ablate(work: Work) -> None:
         print(f"| {name} | {seconds[name]:.1f} | {told} |", flush=True)
     repeated = work.epoch_pair_tokens / work.epoch_tokens
     print(f"| context repeated for every reply (tokens an epoch) | | {repeated:.2f} |")
+    compiled = _with_lora(load_base(work.settings), work)
+    _compile(compiled)
+    begin = time.process_time()
+    _seconds(compiled, ours, rows[:1])
+    took = time.process_time() - begin
+    reference, seconds_compiled = _seconds(base.model, ours, rows), _seconds(compiled, ours, rows)
+    print(f"| every layer through torch.compile | {seconds_compiled:.1f} | {seconds_compiled / reference:.2f} |")
+    print(f"\nThe first compiled step took {took:.0f} CPU seconds, compiling included.")
 
 
 def ours(model: Any, row: Row) -> torch.Tensor:
@@ -93,6 +101,13 @@ def _seconds(model: Any, step: Step, rows: list[Row]) -> float:
 def _with_lora(base: Any, work: Work) -> Any:
     add_lora(base, work.settings.train).train()
     return base.model
+
+
+def _compile(model: Any) -> None:
+    """Inductor for each decoder layer, with lengths left open, so that rows of any length share what was compiled."""
+    for module in model.modules():
+        if type(module).__name__.endswith("DecoderLayer"):
+            module.compile(dynamic=True)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""The verb `doctor`: everything that can be checked without a network, a line each, with what to do.
+"""The verb `doctor`: everything that can be checked, a line each, with what to do.
 
-Knows how to look, not how to repair.
+Knows how to look, not how to repair. Nobody elsewhere is asked but a remote engine's server: whether it fits.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Finding:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-@click.option("--quick", is_flag=True, help="Do not load the base model.")
+@click.option("--quick", is_flag=True, help="Do not load the base model or ask a remote server.")
 def doctor(as_json: bool, quick: bool) -> None:
     """Check this machine and say what to do; exit code 1 when something is to be done."""
     with Console(stderr=True).status("Looking"):
@@ -85,6 +85,8 @@ def examine(*, quick: bool) -> Iterator[Finding]:
     yield _guarded("bot token", lambda: _token(settings))
     yield _owner(settings)
     yield _guarded("engine", lambda: _engine(settings))
+    if settings.engine.kind == "remote" and not quick:
+        yield _guarded("remote server", lambda: _remote(settings))
     if find_spec("torch"):
         yield from _accelerator()
         if not quick:
@@ -188,6 +190,17 @@ def _engine(settings: Settings) -> Finding:
     if problem is not None:
         return Finding("engine", False, problem[0], problem[1])
     return Finding("engine", True, f"{choice.kind}: {choice.why}")
+
+
+def _remote(settings: Settings) -> Finding:
+    """Ask the server, as opening the engine does: its models, its tokenizer, its addresses for adapters."""
+    from inference.remote.opening import open_engine
+
+    engine = open_engine(settings)
+    try:
+        return Finding("remote server", True, f"answers, and fits the base model {settings.base.model!r}")
+    finally:
+        engine.close()
 
 
 def _accelerator() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -177,6 +178,20 @@ def test_a_twin_answers_over_a_real_server(settings: Settings) -> None:
     assert any(reply.bubbles for reply in replies)
     assert all(reply.adapter is None and reply.tokens > 0 for reply in replies)
     generator.close()
+
+
+def test_the_doctor_asks_the_server_whether_it_fits(
+    settings: Settings, run_twin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def findings() -> dict[str, dict[str, Any]]:
+        told = json.loads(run_twin("doctor", "--json").out)["findings"]
+        return {finding["check"]: finding for finding in told}
+
+    assert findings()["remote server"]["ok"]
+    monkeypatch.setenv("TWIN_ENGINE__MODEL", "another")
+    found = findings()["remote server"]
+    assert not found["ok"] and found["remedy"]
+    assert "remote server" not in run_twin("doctor", "--json", "--quick").out
 
 
 def test_more_text_than_a_server_reads_is_one_sentence(engine: RemoteEngine) -> None:

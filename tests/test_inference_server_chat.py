@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import openai
 import pytest
@@ -339,6 +340,20 @@ def test_eight_clients_are_answered_at_the_same_time(server: Running, twin: Scri
         assert {answer.result() for answer in answers} == {"hey\nwhat's up"}
     texts = {conversation.turns[0].bubbles[0].text for conversation, _ in twin.asked}
     assert texts == {f"I am {number}" for number in range(8)}
+
+
+def test_while_a_server_elsewhere_is_left_alone_this_one_is_not_ready(home: Settings) -> None:
+    @dataclass
+    class Remote(Scripted):
+        is_reachable: bool = True
+
+    twin = Remote()
+    with running(serve_with(home), lambda: twin) as server, server.http() as client:
+        assert client.get("/readyz").status_code == 200
+        twin.is_reachable = False
+        left = client.get("/readyz")
+        assert left.status_code == 503 and "cannot be reached" in left.text
+        assert client.get("/healthz").status_code == 200
 
 
 def test_before_the_model_is_loaded_the_server_listens_and_says_so(home: Settings, twin: Scripted) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,33 +19,29 @@ BLOCKS = [line.strip() for block in re.findall(r"```sh\n(.*?)```", README, re.S)
 ENDLESS = {"up", "chat"}  # tried with --help here, for real in tests of their own
 
 
-def test_every_command_of_going_live_runs_in_its_order(tmp_path, tiny_base):
+def test_every_command_of_going_live_runs_in_its_order(tmp_path, tiny_base, run_twin, monkeypatch):
     export = tmp_path / "result.json"
     export.write_text(json.dumps(export_of(days=30)))
-    environment = os.environ | {
-        "TWIN_HOME": str(tmp_path / "home"),
-        "TWIN_BASE__MODEL": str(tiny_base()),
-        "TWIN_OWNER__ID": "1001",
-        "TWIN_REPLY__MAX_TOKENS": "16",
-        "TWIN_TRAIN__EPOCHS": "2",
-        "TWIN_TRAIN__GATE": "loss",
+    settings = {
+        "HOME": tmp_path / "home",
+        "BASE__MODEL": tiny_base(),
+        "OWNER__ID": 1001,
+        "REPLY__MAX_TOKENS": 16,
+        "TRAIN__EPOCHS": 2,
+        "TRAIN__GATE": "loss",
     }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TWIN_{name}", str(value))
     ran = []
     for line in BLOCKS:
         if not line.startswith("twin "):
             continue
         words = [str(export) if word.endswith("result.json") else word for word in shlex.split(line)[1:]]
         words += ["--help"] if words[0] in ENDLESS else []
-        done = subprocess.run(
-            [sys.executable, "-m", "twin", *words],
-            env=environment,
-            input="123456789:" + "A" * 35 + "\n",  # only `bot --set-token` asks for something
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        monkeypatch.setattr("sys.stdin", io.StringIO("123456789:" + "A" * 35 + "\n"))  # for `bot --set-token`
+        done = run_twin(*words)
         to_do_at_first = 1 if words[0] == "doctor" else 0
-        assert done.returncode == to_do_at_first, f"{line}: {done.stderr}"
+        assert done.code == to_do_at_first, f"{line}: {done.err}"
         ran.append(words[0])
     assert ran == [
         *("init", "doctor", "ingest", "ingest", "dataset", "dataset", "dataset", "train", "eval", "chat", "bot", "up")

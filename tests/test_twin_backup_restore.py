@@ -86,6 +86,24 @@ def test_whatever_is_damaged_leaves_nothing_behind(lived_in, tmp_path_factory, m
     holds()
 
 
+def test_nobody_is_answered_by_the_restored_home_who_was_answered_since(lived_in, store, tmp_path) -> None:
+    store.db.execute(
+        "insert into bot_inbox (update_id, chat_id, received_at, payload) values (7, 2002, 1, '{\"words\": 1}')"
+    )
+    for speaker, message_id in (("other", 1), ("owner", 2), ("owner", None)):
+        store.db.execute(
+            "insert into bot_messages (chat_id, speaker, text, sent_at, update_id, message_id)"
+            " values (2002, ?, 'hi', 1, 7, ?)",
+            [speaker, message_id],
+        )
+    restored = bring_back(make(lived_in, tmp_path / "b").file, tmp_path / "new")
+    with Store.open(restored.home / "twin.db") as new:
+        inbox = new.db.execute("select answered_at, payload from bot_inbox").fetchall()
+        kept = new.db.execute("select speaker, update_id from bot_messages order by id").fetchall()
+    assert inbox == [(NOW.timestamp(), "{}")]
+    assert kept == [("other", None), ("owner", None)], "a bubble that was planned and not sent was never said"
+
+
 def test_a_wrong_passphrase_and_no_backup_at_all_are_told(lived_in, tmp_path, monkeypatch) -> None:
     easily(monkeypatch)
     make(lived_in, tmp_path / "b", passphrase=PASSPHRASE)

@@ -76,7 +76,7 @@ def restore(file: Path, target: Path, *, ask: Callable[[], str], replace: bool, 
                 unpacked = Unpacked(scratch / "home", target, manifest)
                 _unpack(stream, unpacked, told)
                 told("Checking", 0, 1)
-                return _replace(unpacked, now, told) if is_replaced else _put_in_place(unpacked)
+                return _replace(unpacked, now, told) if is_replaced else _put_in_place(unpacked, now)
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BackupError(f"The backup cannot be restored ({reason})", _AGAIN) from error
@@ -132,8 +132,9 @@ def _unpack(stream: IO[bytes], unpacked: Unpacked, told: Told) -> None:
         os.utime(unpacked.folder / name, (entry.modified_at, entry.modified_at))
 
 
-def _put_in_place(unpacked: Unpacked) -> Restored:
+def _put_in_place(unpacked: Unpacked, now: datetime) -> Restored:
     unpacked.prove()
+    unpacked.give_up_answers(now.timestamp())
     _settle(unpacked.folder)
     put(unpacked.folder, unpacked.target)
     return Restored(unpacked.target, unpacked.manifest, not unpacked.is_locked)
@@ -143,6 +144,7 @@ def _replace(unpacked: Unpacked, now: datetime, told: Told) -> Restored:
     with OldHome.alone(unpacked.target) as old:
         secrets = old.hand_over(unpacked.folder, SECRETS)
         unpacked.prove()
+        unpacked.give_up_answers(now.timestamp())
         forgotten, stale = old.forget_again(unpacked, told)
         _settle(unpacked.folder)
         kept = old.give_way(unpacked.folder, now)

@@ -58,6 +58,21 @@ class Unpacked:
                 f"The backup does not make a home: {problem}", "take another one, or upgrade twin"
             ) from error
 
+    def give_up_answers(self, at: float) -> None:
+        """Close what the bot had still to answer when the backup was made: since then it was answered, or is too old.
+
+        Args:
+            at: UTC epoch seconds.
+        """
+        if self.is_locked:
+            return
+        with closing(open_database(self.folder / DATABASE, self.key)) as db, db.atomic():
+            db.execute(
+                "delete from bot_messages where update_id is not null and speaker = 'owner' and message_id is null"
+            )
+            db.execute("update bot_messages set update_id = null where update_id is not null")
+            db.execute("update bot_inbox set answered_at = ?, payload = '{}' where answered_at is null", [at])
+
     def _check(self, settings: Settings) -> None:
         with closing(open_database(self.folder / DATABASE, self.key)) as db:
             if db.conn.execute("pragma integrity_check(1)").fetchone()[0] != "ok":

@@ -77,7 +77,11 @@ def _add_signs_of_life(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        return PlainTextResponse("ready\n") if desk.is_ready else PlainTextResponse("not ready\n", 503)
+        if not desk.is_ready:
+            return PlainTextResponse("not ready\n", 503)
+        if not desk.is_reachable:
+            return PlainTextResponse("the server that writes cannot be reached\n", 503)
+        return PlainTextResponse("ready\n")
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -113,6 +113,11 @@ class Desk:
         """Whether the model is loaded and nobody asked to stop."""
         return self.generator is not None and not self._is_stopping.is_set()
 
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the engine answers, as far as is known: a server elsewhere that failed again and again does not."""
+        return bool(getattr(self.generator, "is_reachable", True))
+
     def ask(self, conversation: Conversation, wishes: Sequence[Wish]) -> Replies:
         """Begin a reply for each wish.
 
