@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from telegram import Bot
+from telegram.error import BadRequest, InvalidToken
 
 from bot.delivery import deliver
 from bot.pacing import Rhythm, typing
@@ -38,7 +39,14 @@ class Outlet:
         Raises:
             TelegramError: it is refused for good: that chat has no such reactions, the message is gone.
         """
-        await deliver(partial(self._bot.set_message_reaction, chat_at(place), message_id, emoji), self._rhythm)
+
+        async def react() -> None:
+            try:
+                await self._bot.set_message_reaction(chat_at(place), message_id, emoji)
+            except InvalidToken as error:  # "not found": a self-hosted server that is older than reactions by bots
+                raise BadRequest("no such method") from error
+
+        await deliver(react, self._rhythm)
 
     @asynccontextmanager
     async def typing(self, place: int) -> AsyncIterator[None]:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator, updates
+from telegram.constants import ReactionEmoji
 
 from bot.app import run_bot
 from bot.pacing import Rhythm
@@ -29,7 +30,7 @@ from twin.settings import Settings
 OWNER, FRIEND, STRANGER = 1001, 2002, 3003
 TOKEN = "123456789:AAF-synthetic_token_of_the_tests_000"
 FAST = Rhythm(typing=0.05, watch=0.02, retry=0.02, retry_most=0.1)
-PATIENCE_S = 15.0  # a loaded machine may be slow; a broken one never gets there
+PATIENCE_S = 60.0  # a loaded machine may be slow; a broken one never gets there
 updates.KINDS.add("edited_message")
 
 
@@ -154,20 +155,29 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         """The emulator's checks, plus errors on demand."""
         if errors := self.refuse.get(method):
             raise errors.pop(0)
-        result = super().validate(method, fields, uploads)
+        if method == "setMessageReaction":  # the emulator has it not
+            result = self._react(int(fields["chat_id"]), int(fields["message_id"]), json.loads(fields["reaction"]))
+        else:
+            result = super().validate(method, fields, uploads)
         if method == "getMe":
             result["username"] = "emulated_twin_bot"
         if method != "getUpdates":
             chat, message = fields.get("chat_id"), fields.get("message_id")
             if method == "sendMessage":
                 message = result["message_id"]
-            if method == "setMessageReaction":
-                given = [reaction["emoji"] for reaction in json.loads(fields["reaction"])]
-                self.reactions.append((int(fields["chat_id"]), int(fields["message_id"]), given))
             markup = json.loads(fields["reply_markup"]) if isinstance(fields.get("reply_markup"), str) else None
             numbers = [int(number) if number else None for number in (chat, message)]
             self.calls.append(Call(method, *numbers, fields.get("text"), markup))
         return result
+
+    def _react(self, chat_id: int, message_id: int, given: list[dict[str, str]]) -> bool:
+        """A bot sets at most one emoji, of a fixed list, and only on what is there."""
+        if len(given) > 1 or any(one["emoji"] not in set(ReactionEmoji) for one in given):
+            raise ApiRefusal("Bad Request: REACTION_INVALID", 400)
+        if not 500_000 < message_id <= self._next_message:
+            raise ApiRefusal("Bad Request: message to react not found", 400)
+        self.reactions.append((chat_id, message_id, [one["emoji"] for one in given]))
+        return True
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """As Telegram, unlike the emulator: only the right token is let in."""

@@ -109,7 +109,7 @@ class Scene:
 @asynccontextmanager
 async def running(scene: Scene, parrot: Parrot, **telegram: Any) -> AsyncIterator[Scene]:
     """A bot at the scene's server, on its clock and chance."""
-    settings = bot_settings(scene.home, scene.api, telegram=telegram)
+    settings = bot_settings(scene.home, scene.api, telegram={"pacing": "fast"} | telegram)
     rhythm = replace(FAST, clock=scene.clock, random=scene.chance, grace=0.05, close=30)
 
     class Watched(Bursts):

@@ -27,7 +27,7 @@ def test_an_emoji_stands_for_an_answer_where_the_owner_gives_one(tmp_path: Path)
     parrot = Parrot()
 
     async def play() -> None:
-        async with stage(tmp_path, parrot, reactions=True, pacing="fast") as scene:
+        async with stage(tmp_path, parrot, reactions=True) as scene:
             assert await scene.met("hi there") == ["you said hi there"]
             scene.chance.coming = [REACT]
             assert await scene.met("ok") == [GIVEN]
@@ -43,7 +43,7 @@ def test_a_chat_that_takes_no_emoji_gets_words_instead(tmp_path: Path, caplog: p
     reacting_owner(tmp_path)
 
     async def play() -> None:
-        async with stage(tmp_path, Parrot(), reactions=True, pacing="fast") as scene:
+        async with stage(tmp_path, Parrot(), reactions=True) as scene:
             await scene.met("hi there")
             scene.api.refuse[GIVEN] = [ApiRefusal("Bad Request: REACTION_INVALID", 400)]
             scene.chance.coming = [REACT]
@@ -57,7 +57,7 @@ def test_an_emoji_comes_when_the_owner_would_give_it_and_an_edit_before_is_respe
     reacting_owner(tmp_path, **{name: getattr(pace(0, 11), name) for name in ("gaps", "latency")})
 
     async def play() -> None:
-        async with stage(tmp_path, Parrot(), reactions=True, debounce_seconds=3) as scene:
+        async with stage(tmp_path, Parrot(), reactions=True, debounce_seconds=3, pacing="owner") as scene:
             first = await scene.say("hi there")
             await scene.taken_in(first)
             await scene.pass_time(3)
@@ -93,17 +93,17 @@ def test_what_got_an_emoji_gets_no_other_after_a_kill_and_no_answer(tmp_path: Pa
     async def play() -> None:
         async with bot_api() as api:
             scene, parrot = Scene(tmp_path, api), Parrot()
-            async with running(scene, parrot, reactions=True, pacing="fast"):
+            async with running(scene, parrot, reactions=True):
                 await scene.met("hi there")
                 scene.chance.coming = [REACT]
                 ok = await scene.say("ok")
                 await scene.settled(ok)
             scene.undo(ok, FRIEND, "ok")
-            async with running(scene, parrot, reactions=True, pacing="fast"):
+            async with running(scene, parrot, reactions=True):
                 await scene.settled(ok)
             assert scene.done() == ["you said hi there", GIVEN] and len(parrot.asked) == 1
             scene.undo(ok, FRIEND, "ok", is_sent=False)
-            async with running(scene, parrot, reactions=True, pacing="fast"):
+            async with running(scene, parrot, reactions=True):
                 await scene.settled(ok)
             assert scene.done() == ["you said hi there", GIVEN, GIVEN] and len(parrot.asked) == 1
             assert len(set(api.reactions[0][2] + api.reactions[1][2])) == 1, "planned and not noted: the same once more"
@@ -116,7 +116,7 @@ def test_a_reply_of_one_emoji_goes_out_as_one(tmp_path: Path) -> None:
     parrot = Parrot(lambda heard: ["👌"])
 
     async def play() -> None:
-        async with stage(tmp_path, parrot, reactions=True, pacing="fast") as scene:
+        async with stage(tmp_path, parrot, reactions=True) as scene:
             assert await scene.met("hi there") == ["👌"], "the first message is answered with a message"
             scene.chance.coming = [0.999]
             assert await scene.met("ok") == [GIVEN]
@@ -131,7 +131,7 @@ def test_by_default_nothing_but_words_is_sent(tmp_path: Path) -> None:
     reacting_owner(tmp_path)
 
     async def play() -> None:
-        async with stage(tmp_path, Parrot(), pacing="fast") as scene:
+        async with stage(tmp_path, Parrot()) as scene:
             for text in ("hi there", "ok", "hm"):
                 scene.chance.coming = [REACT]
                 assert await scene.met(text) == [f"you said {text}"]

@@ -55,6 +55,7 @@ def twin(tmp_path, tiny_base):
         "TWIN_WORKER__POLL_SECONDS": "0.1",
         "TWIN_TELEGRAM__PACING": "fast",
         "TWIN_TELEGRAM__DEBOUNCE_SECONDS": "0.2",
+        "TWIN_TELEGRAM__BUSY_SECONDS": "0",
         "OMP_NUM_THREADS": "1",
     }
     export = tmp_path / "result.json"
