@@ -8,24 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable
 from typing import Any
 
 from telegram import Update
-from telegram.ext import Application
-from telegram.request import HTTPXRequest
 
 from bot.access import owner_of
-from bot.inbox import Inbox, InboxRequest, read
-from bot.order import AT_ONCE, PerChat
+from bot.connection import application
+from bot.inbox import Inbox, read
+from bot.order import PerChat
 from bot.pacing import Rhythm
 from bot.parts import Parts
-from bot.polling import connect, poll
-from bot.routes import App, register
+from bot.polling import Receive, poll, reach
+from bot.routes import register
 from bot.token import check
+from bot.webhook import Webhook
 from inference.generator import Generator
-from twin.errors import BotError
 from twin.settings import Settings
 from twin.store import Store
 
@@ -71,7 +69,7 @@ async def run_bot(
 
 
 class Daemon:
-    """One bot: an Application without an updater (see bot.polling), and the parts that its updates go to."""
+    """One bot: an Application without an updater (updates come by `receive`), and the parts that its updates go to."""
 
     def __init__(
         self,
@@ -82,9 +80,10 @@ class Daemon:
         rhythm: Rhythm,
     ) -> None:
         self._rhythm = rhythm
+        self._settings = settings
         self._inbox = Inbox(store.db, rhythm.clock.now)
         order = self._order = PerChat(lambda update_id: self._parts.answered(update_id))
-        self._app = _application(token, settings.telegram.bot_api_url, self._inbox, order)
+        self._app = application(token, settings.telegram, self._inbox, order)
         bot, queue = self._app.bot, self._app.update_queue
         self._parts = Parts(settings, build, store, rhythm, bot, queue, self._inbox, order)
         register(self._app, self._parts)
@@ -95,21 +94,30 @@ class Daemon:
         Raises:
             TwinError: see `run_bot`.
         """
+        if self._settings.telegram.webhook_url is None:
+            await self._serve(poll)
+        else:
+            with Webhook(self._settings, self._inbox) as webhook:
+                await self._serve(webhook.receive)
+
+    async def _serve(self, receive: Receive) -> None:
         self._inbox.prune()
-        await connect(self._app, self._rhythm)
+        await reach(self._app.initialize, self._rhythm)
         await self._app.start()
         _log.info("Listening in Telegram as @%s", self._app.bot.username)
         for update in self._inbox.open_updates():
             await self._again(update)
         self._parts.retraining.resume()
         loading = asyncio.create_task(self._parts.engine.load())
-        polling = asyncio.create_task(poll(self._app.bot, self._parts.pause.accept, self._rhythm))
+        receiving = asyncio.create_task(receive(self._app.bot, self._parts.pause.accept, self._rhythm))
         telling = asyncio.create_task(self._parts.notices.run())
-        tasks = (loading, polling, telling, asyncio.create_task(self._parts.guests.tell_arrivals()))
+        tasks = (loading, receiving, telling, asyncio.create_task(self._parts.guests.tell_arrivals()))
         try:
             await self._parts.commands.show_menus(self._app.bot)
-            await asyncio.gather(*tasks)
-        finally:
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in ended:
+                task.result()
+        finally:  # each is cancelled once: a second time would break off how it ends
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -139,16 +147,3 @@ def _quieten_library() -> None:
     of its errors is logged here, by kind."""
     os.environ["PTB_TIMEDELTA"] = "true"
     logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
-
-
-def _application(token: str, url: str | None, inbox: Inbox, order: PerChat) -> App:
-    builder = Application.builder().token(token).updater(None).job_queue(None).concurrent_updates(order)
-    builder = builder.request(HTTPXRequest(connection_pool_size=AT_ONCE)).get_updates_request(InboxRequest(inbox))
-    if url is not None:
-        if not re.match("https?://", url):
-            raise BotError(
-                "telegram.bot_api_url is no address of a server", "write it as http://host:port, without the token"
-            )
-        address = url.rstrip("/")
-        builder = builder.base_url(f"{address}/bot").base_file_url(f"{address}/file/bot")
-    return builder.build()

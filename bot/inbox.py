@@ -42,6 +42,18 @@ class Inbox:
         )
         return bool(cursor.rowcount)
 
+    def take(self, update: dict[str, Any]) -> bool:
+        """Store an update as it came; one that cannot be read, or that nothing here is for, is closed at once.
+
+        Returns:
+            whether it is to be handed on, which is so once.
+        """
+        is_new = self.keep(update)
+        if is_new and read(update) is None:
+            self.close(update["update_id"])
+            return False
+        return is_new
+
     def is_open(self, update_id: int) -> bool:
         """Whether an update is here and was not answered yet."""
         found = self._db.execute("select 1 from bot_inbox where update_id = ? and answered_at is null", [update_id])
@@ -102,8 +114,8 @@ class InboxRequest(HTTPXRequest):
     It hands every update on once: repeated and unreadable ones become bare ids, which only get confirmed.
     """
 
-    def __init__(self, inbox: Inbox) -> None:
-        super().__init__(connection_pool_size=1)
+    def __init__(self, inbox: Inbox, proxy: str | None = None) -> None:
+        super().__init__(connection_pool_size=1, proxy=proxy)
         self._inbox = inbox
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
@@ -120,10 +132,4 @@ class InboxRequest(HTTPXRequest):
         return code, json.dumps(answer).encode()
 
     def _once(self, update: dict[str, Any]) -> dict[str, Any]:
-        bare = {"update_id": update["update_id"]}
-        if not self._inbox.keep(update):
-            return bare
-        if read(update) is None:
-            self._inbox.close(update["update_id"])
-            return bare
-        return update
+        return update if self._inbox.take(update) else {"update_id": update["update_id"]}

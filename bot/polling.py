@@ -1,4 +1,4 @@
-"""Long polling: reach Telegram, keep asking for updates, and know which failures are final.
+"""Long polling: keep asking Telegram for updates, through outages, and know which failures are final.
 
 Knows nothing of updates' contents.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
-from telegram.ext import Application
 
 from bot.delivery import seconds_to_wait
 from bot.pacing import Rhythm
@@ -22,6 +21,10 @@ LONG_POLL_SECONDS = 30
 KINDS = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
 CONFLICTS = 3  # a poll that a killed process left behind conflicts once or twice
 _log = logging.getLogger(__name__)
+
+Accept = Callable[[Update], Awaitable[None]]
+Receive = Callable[[Bot, Accept, Rhythm], Coroutine[Any, Any, None]]
+"""Hands on new messages for ever, each once; raises BotError when there is no more hope."""
 
 
 class Patience:
@@ -64,17 +67,16 @@ class Patience:
         self._failures = self._conflicts = 0
 
 
-async def connect(application: Application[Any, Any, Any, Any, Any, Any], rhythm: Rhythm) -> None:
-    """Reach Telegram, however long that takes, and end a webhook that would forbid polling.
+async def reach(call: Callable[[], Awaitable[object]], rhythm: Rhythm) -> None:
+    """Make a request until it succeeds, however long that takes.
 
     Raises:
-        BotError: the token is rejected.
+        BotError: it never will: the token is rejected, or somebody else receives the bot's messages.
     """
     patience = Patience(rhythm)
     while True:
         try:
-            await application.initialize()
-            await application.bot.delete_webhook()
+            await call()
         except TelegramError as error:
             problem = error
         else:
@@ -83,12 +85,15 @@ async def connect(application: Application[Any, Any, Any, Any, Any, Any], rhythm
         await patience.after(problem)
 
 
-async def poll(bot: Bot, accept: Callable[[Update], Awaitable[None]], rhythm: Rhythm) -> None:
-    """Hand on new messages for ever; see `InboxRequest` for why none is lost or handed on twice.
+async def poll(bot: Bot, accept: Accept, rhythm: Rhythm) -> None:
+    """End a webhook that would forbid polling, then hand on new messages for ever.
+
+    See `InboxRequest` for why none is lost or handed on twice.
 
     Raises:
         BotError: the token is rejected, or somebody else polls with it.
     """
+    await reach(bot.delete_webhook, rhythm)
     patience = Patience(rhythm)
     offset = 0
     while True:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,7 +57,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
     """
 
     def __init__(self, **limits: int) -> None:
-        super().__init__(**limits)
+        super().__init__(allow_insecure_loopback_webhooks=True, **limits)
         self.calls: list[Call] = []
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""
@@ -208,6 +209,20 @@ async def served(api: Server) -> AsyncIterator[Server]:
 def bot_api() -> AbstractAsyncContextManager[BotApi]:
     """An ordinary one."""
     return served(BotApi())
+
+
+@contextmanager
+def free_port() -> Iterator[int]:
+    """A port that nobody else gets by chance, and that the bot can listen at."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def by_webhook(port: int) -> dict[str, Any]:
+    """What [telegram] says when messages are brought there, by a Bot API server of one's own."""
+    return {"webhook_url": f"http://127.0.0.1:{port}/hook", "webhook_port": port}
 
 
 def bot_settings(home: Path, api: BotApi, *, telegram: dict[str, Any] | None = None, **sections: Any) -> Settings:

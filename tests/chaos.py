@@ -66,16 +66,19 @@ class BadDay(BotApi):
     Attributes:
         in_doubt: indexes in `calls` of messages that stand in a chat, which the bot cannot know: the line went dead
             before the answer, or the bot was killed before it could note it.
+        polls: how often it was asked for updates.
     """
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(max_updates=1_000_000)
         self.trouble = trouble
         self.in_doubt: set[int] = set()
+        self.polls = 0
         self._seen = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """As the emulator does, if nothing is in the way."""
+        self.polls += request.match_info["method"] == "getUpdates"
         if self.trouble.strikes(self.trouble.refused):
             return self._fail(request)
         before = len(self.calls)
@@ -136,13 +139,15 @@ class Victim:
                 list(self.command), env=dict(self.environment), stderr=log, stdout=log, start_new_session=True
             )
 
-    async def live_and_die(self, seconds: float) -> None:
-        """Let it live so long, then kill it and all its children.
+    async def live_and_die(self, seconds: float, is_up: Callable[[], bool] = lambda: True) -> None:
+        """Let it live so long from when it is up, then kill it and all its children.
 
         Raises:
             AssertionError: it ended by itself.
         """
         assert self.process is not None
+        while not is_up() and self.process.poll() is None:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(seconds)
         assert self.process.poll() is None, f"it ended by itself:\n{self.log.read_text()[-2000:]}"
         self.kill()

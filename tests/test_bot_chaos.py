@@ -8,7 +8,6 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,15 +64,25 @@ def noted(home: Path) -> set[int]:
         return {number for (number,) in rows}
 
 
-async def kill_again_and_again(
-    victim: Victim, rng: random.Random, times: int, died: Callable[[], None] = lambda: None
-) -> None:
-    """Lives of random length; the last one goes on."""
-    victim.start()
-    for _ in range(times):
-        await victim.live_and_die(rng.uniform(0.2, 5))
-        died()
-        victim.start()
+async def kill_the_bot(bot: Victim, api: BadDay, rng: random.Random, home: Path) -> None:
+    """Lives of random length, from when it first asks for updates; one in four ends while the program starts."""
+    bot.start()
+    for _ in range(KILLS - KILLS // 5):
+        polls = api.polls
+        if rng.random() < 0.25:
+            await bot.live_and_die(rng.uniform(0, 2))
+        else:
+            await bot.live_and_die(rng.uniform(0, 2.5), lambda polls=polls: api.polls > polls)
+        api.bot_died(noted(home))
+        bot.start()
+
+
+async def kill_the_worker(worker: Victim, rng: random.Random) -> None:
+    """The same, with whatever training it runs."""
+    worker.start()
+    for _ in range(KILLS // 5):
+        await worker.live_and_die(rng.uniform(1, 15))
+        worker.start()
 
 
 async def ask_for_trainings(api: BadDay, rng: random.Random, goes_on: asyncio.Event) -> int:
@@ -102,8 +111,8 @@ async def the_day(home: Path, seed: int) -> tuple[Tally, Trouble, dict[str, int]
         training = asyncio.create_task(ask_for_trainings(api, random.Random(seed + 2), is_evening))
         try:
             await asyncio.gather(
-                kill_again_and_again(bot, rng, KILLS - KILLS // 5, lambda: api.bot_died(noted(home))),
-                kill_again_and_again(worker, random.Random(seed + 3), KILLS // 5),
+                kill_the_bot(bot, api, rng, home),
+                kill_the_worker(worker, random.Random(seed + 3)),
             )
             is_evening.set()
             asked = dict(zip(CHATS, await asyncio.gather(*talking), strict=True))

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from twin.addresses import proxy_fault, webhook_fault
 from twin.errors import SettingsError
 from twin.marks import PeerShown, zone
 
@@ -242,6 +243,17 @@ class Telegram(Section):
         frozenset(), description="who else gets answers; a group's id: whoever calls the bot, or replies to it, there"
     )
     bot_api_url: str | None = Field(None, description="address of a self-hosted Bot API server")
+    webhook_url: str | None = Field(
+        None,
+        description="where Telegram brings messages, as https://bot.example.org/hook; default: the bot fetches them",
+    )
+    webhook_host: str = Field(
+        "127.0.0.1", description="where the bot listens for them, behind what answers webhook_url"
+    )
+    webhook_port: int = Field(8391, ge=0, le=65535)
+    proxy: SecretStr | None = Field(
+        None, description="http://, https:// or socks5:// address by way of which the bot reaches Telegram"
+    )
     debounce_seconds: float = Field(
         3, ge=0, description="messages are answered together once nothing more came for so long; 0: one by one"
     )
@@ -267,6 +279,20 @@ class Telegram(Section):
     answer_within_hours: float = Field(
         12, gt=0, description="after /resume, what came longer ago than that is left unanswered"
     )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _can_be_reached(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is not None and (fault := webhook_fault(value, is_self_hosted=bool(others.data.get("bot_api_url")))):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (fault := proxy_fault(value.get_secret_value())):
+            raise ValueError(fault)
+        return value
 
 
 class Storage(Section):

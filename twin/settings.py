@@ -69,6 +69,7 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX,
         env_nested_delimiter=_NESTING,
         nested_model_default_partial_update=True,
+        hide_input_in_errors=True,  # some of it is secret
     )
 
     # Where everything lives: from TWIN_HOME alone, never from the file, which lies in it.
@@ -271,7 +272,8 @@ def _explain(error: ValidationError, file: Path) -> SettingsError:
         words = first["msg"].removeprefix("Value error, ")
         return SettingsError("Two settings do not fit together", f"{words}; correct one of them in {file}")
     return SettingsError(
-        f"The setting {key} is wrong ({first['msg']})", f"correct it in {file} or in its {_PREFIX}* variable"
+        f"The setting {key} is wrong ({first['msg'].removeprefix('Value error, ')})",
+        f"correct it in {file} or in its {_PREFIX}* variable",
     )
 
 

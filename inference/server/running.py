@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import logging
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-import uvicorn
 
 from inference.generator import Generator
 from inference.server.access import is_loopback, names_of
@@ -25,6 +22,7 @@ from inference.server.app import Door, create_app
 from inference.server.desk import Desk
 from inference.server.metrics import Metrics
 from inference.server.records import Records
+from inference.server.sockets import QuietServer, bind
 from inference.yielding import yielding
 from twin.errors import ModelError, ServerError, TwinError
 from twin.settings import Settings
@@ -64,21 +62,13 @@ def listen(host: str, port: int, key: str | None) -> socket.socket:
             f"Others could reach the twin at {host or 'every address'}, and there is no key",
             "make one with `twin serve --set-key`, or listen at 127.0.0.1 alone",
         )
-    failure: OSError | None = None
-    for family, *_, address in found:
-        try:
-            listening = socket.create_server(address[:2], family=family, backlog=128)
-        except OSError as error:
-            failure = error
-        else:
-            # Connections inherit it; asyncio sets it only for sockets that name their protocol, which these do not.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return listening
-    assert failure is not None
-    raise ServerError(
-        f"The server cannot listen at {host} port {port} ({os.strerror(failure.errno or 0)})",
-        "stop what listens there, or choose another port with --port",
-    ) from failure
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise ServerError(
+            f"The server cannot listen at {host} port {port} ({os.strerror(error.errno or 0)})",
+            "stop what listens there, or choose another port with --port",
+        ) from error
 
 
 def address_of(listening: socket.socket) -> str:
@@ -113,7 +103,7 @@ async def run_server(
     desk = Desk(settings.serve.max_waiting, Metrics())
     door = Door(key, names_of([settings.serve.host, str(listening.getsockname()[0])]))
     app = create_app(desk, Records(settings, time.time), settings, door)
-    server = _server(app, patience)
+    server = QuietServer(app, patience.drain)
     serving = asyncio.create_task(server.serve([listening]))
 
     loading = _in_thread(build)
@@ -134,35 +124,7 @@ async def run_server(
     return await _close(loading, patience)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever started it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """See uvicorn."""
-        yield
-
-
-def _server(app: object, patience: Patience) -> _Server:
-    """Access is not logged, for addresses hold versions; nor is anything that comes with a traceback."""
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.asgi").setLevel(logging.WARNING)
-    return _Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # anybody could claim another address, and have its limits
-            lifespan="off",
-            ws="none",
-            http="h11",
-            timeout_graceful_shutdown=patience.drain,
-        )
-    )
-
-
-async def _wind_down(server: _Server, serving: asyncio.Task[None], desk: Desk, patience: Patience) -> None:
+async def _wind_down(server: QuietServer, serving: asyncio.Task[None], desk: Desk, patience: Patience) -> None:
     """Take nothing in any more; give replies under way a moment, then end them."""
     server.should_exit = True
     cancelling = asyncio.get_running_loop().call_later(patience.finish, desk.stop)
