@@ -33,6 +33,7 @@ def environment(home: Path, api: BadDay) -> dict[str, str]:
         "BUBBLE_PAUSE_SECONDS": "0",
         "PACING": "fast",
         "DISCLOSURE": "false",
+        "BUSY_SECONDS": "0",
         "MESSAGES_PER_MINUTE": "100000",
         "MESSAGES_PER_DAY": "100000",
         "MESSAGES_PER_DAY_IN_ALL": "1000000",
