@@ -55,6 +55,9 @@ class Access:
 
         A stranger comes in with an invite, and only with one.
         """
+        if is_of_own_chats(update):
+            self._gate_own_chats(update)
+            return
         found = sender_and_message(update)
         if found is None:
             raise ApplicationHandlerStop
@@ -72,6 +75,17 @@ class Access:
             raise ApplicationHandlerStop
         is_talk = update.callback_query is None and is_meant(message, bot)
         if self._people.is_denied(sender.id) or not is_talk:
+            raise ApplicationHandlerStop
+
+    def _gate_own_chats(self, update: Update) -> None:
+        """In the owner's own chats people do not talk to the bot, so they need no leave; it is the owner's connection
+        that counts, see bot/business/. Whoever is kept out is not answered there either."""
+        connected = update.business_connection
+        if connected is not None and connected.user.id != self.owner:
+            self._note(connected.user.id, "user %d, who connected the bot to an account of theirs")
+            raise ApplicationHandlerStop
+        message = update.business_message
+        if message is not None and self._people.is_denied(message.chat.id):
             raise ApplicationHandlerStop
 
     def is_owners(self, update: Update) -> bool:
@@ -108,6 +122,17 @@ class Access:
         if identity not in self._turned_away:
             self._turned_away.add(identity)
             _log.warning("Ignoring " + what, identity)
+
+
+def is_of_own_chats(update: Update) -> bool:
+    """Whether an update comes from Telegram Business."""
+    kinds = (
+        update.business_connection,
+        update.business_message,
+        update.edited_business_message,
+        update.deleted_business_messages,
+    )
+    return any(kind is not None for kind in kinds)
 
 
 def sender_and_message(update: Update) -> tuple[User, Message] | None:

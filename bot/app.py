@@ -111,7 +111,8 @@ class Daemon:
         loading = asyncio.create_task(self._parts.engine.load())
         receiving = asyncio.create_task(receive(self._app.bot, self._parts.pause.accept, self._rhythm))
         telling = asyncio.create_task(self._parts.notices.run())
-        tasks = (loading, receiving, telling, asyncio.create_task(self._parts.guests.tell_arrivals()))
+        showing = asyncio.create_task(self._parts.cards.run())
+        tasks = (loading, receiving, telling, showing, asyncio.create_task(self._parts.guests.tell_arrivals()))
         try:
             await self._parts.commands.show_menus(self._app.bot)
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -126,7 +127,7 @@ class Daemon:
         """Finish the replies under way if that is soon, leave the others to the inbox, free the model."""
         await self._parts.retraining.close()
         grace = self._rhythm.grace if self._parts.engine.serving is not None else 0
-        await asyncio.gather(self._parts.conversations.bursts.drain(grace), self._order.drain(grace))
+        await asyncio.gather(*(bursts.drain(grace) for bursts in self._parts.bursts), self._order.drain(grace))
         if self._app.running:
             await self._app.stop()
         await self._app.shutdown()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -98,6 +98,13 @@ class Burst:
                 self._touch(update_id)
                 return True
         return False
+
+    def drop(self, message_ids: Collection[int]) -> None:
+        """Messages of it were deleted; it stays as it was if the answer stands."""
+        kept = [heard for heard in self.heard if heard.message.message_id not in message_ids]
+        if not self._is_closed and len(kept) < len(self.heard):
+            self.heard = kept
+            self._changed.set()
 
     def close(self) -> None:
         """The answer stands: nothing joins or changes any more."""
@@ -193,6 +200,20 @@ class Bursts:
         self._chats.clear()
         self._tasks.clear()
         return held
+
+    async def abandon(self, chat_id: int) -> set[int]:
+        """`break_off` for one chat; returns when what was under way has ended."""
+        held = {update for burst in self._chats.pop(chat_id, ()) for update in burst.updates}
+        task = self._tasks.pop(chat_id, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+        return held
+
+    def drop(self, chat_id: int, message_ids: Collection[int]) -> None:
+        """Messages were deleted: nobody answers them, unless the answer stands already."""
+        for burst in self._chats.get(chat_id, ()):
+            burst.drop(message_ids)
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing new, wait so long for answers under way, and break off the rest."""

@@ -20,7 +20,7 @@ from bot.busy_phrases import owners_phrase
 from bot.history import History
 from bot.outlet import Outlet
 from bot.pacing import Clock, Rhythm
-from bot.places import is_owners_own
+from twin.places import is_owners_own
 from twin.settings import Settings
 from twin.store import Store
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from telegram import Bot, Update
 from telegram import Message as TelegramMessage
-from telegram.error import TelegramError
+from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot import wording
 from bot.access import Handler
@@ -25,19 +25,19 @@ from bot.busy import Busy
 from bot.delivery import pieces
 from bot.engine import Engine
 from bot.groups import is_called, without_call
-from bot.history import History
+from bot.history import History, Planned
 from bot.inbox import Inbox
 from bot.incoming import as_message
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
-from bot.places import is_owners_own
 from bot.sending import Sending
 from bot.temper import Reaction, Temper
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
 from twin.messages import Conversation, Message, Peer
+from twin.places import is_owners_own
 from twin.settings import Settings
 
 APOLOGY = "Sorry, I can't answer right now. Try again in a moment."
@@ -82,7 +82,7 @@ class Conversations:
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
         self._temper = Temper(settings.telegram, self._pauses.paces, rhythm.random)
-        self._sending = Sending(history, outlet, engine, self._pauses, rhythm)
+        self._sending = Sending(history, outlet, engine, self._pauses, rhythm, self._send_one)
         self._settle = settle
         quiet, most = settings.telegram.debounce_seconds, settings.telegram.debounce_most_seconds
         self.bursts = Bursts(self._answer, quiet, most, rhythm.clock)
@@ -238,6 +238,23 @@ class Conversations:
         """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""
         known = self._dialogs.peer(chat_id)
         return Peer(known.name or name, known.relation)
+
+    async def _send_one(self, chat_id: int, planned: Planned) -> bool:
+        """Do one thing that is planned; whether that is over: an emoji that is refused is not."""
+        try:
+            if planned.act == "reaction":
+                message_id = planned.target or 0
+                await self._outlet.react(chat_id, message_id, planned.text)
+            else:
+                message_id = await self._outlet.send(chat_id, planned.text)
+        except (BadRequest, Forbidden):
+            _log.warning("Telegram refused a bubble or an emoji in chat %d", chat_id)
+            if planned.act == "reaction":
+                return False
+            self._history.drop(planned)
+        else:
+            self._history.sent(planned, message_id)
+        return True
 
 
 def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: float, language: str) -> Conversation:

@@ -5,7 +5,7 @@ Knows nothing of Telegram, or of how a conversation is cut and written. These ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -68,12 +68,38 @@ class History:
             ],
         )
 
+    def own(self, message: Message) -> None:
+        """Store what the owner wrote in a chat of their own; storing the same message again changes nothing."""
+        self._db.execute(
+            "insert into bot_messages (chat_id, speaker, text, sent_at, message_id, reply_to, media, media_note,"
+            " is_forwarded) select :chat, :speaker, :text, :at, :id, :reply, :media, :note, :forwarded where not exists"
+            " (select 1 from bot_messages where chat_id = :chat and message_id = :id and speaker = :speaker)",
+            {
+                "chat": message.chat_id,
+                "speaker": _OWNER,
+                "text": message.text,
+                "at": message.sent_at.timestamp(),
+                "id": message.message_id,
+                "reply": message.reply_to,
+                "media": message.media,
+                "note": message.media_note,
+                "forwarded": message.forwarded_from is not None,
+            },
+        )
+
     def revise(self, edited: Message) -> None:
         """A message was edited: it says that from now on, if it is one that was stored."""
         self._db.execute(
             "update bot_messages set text = ?, media = ?, media_note = ?"
             " where chat_id = ? and message_id = ? and speaker = ?",
-            [edited.text, edited.media, edited.media_note, edited.chat_id, edited.message_id, _OTHER],
+            [
+                edited.text,
+                edited.media,
+                edited.media_note,
+                edited.chat_id,
+                edited.message_id,
+                _OWNER if edited.is_owner else _OTHER,
+            ],
         )
 
     def unsettled(self, chat_id: int) -> set[int]:
@@ -162,11 +188,20 @@ class History:
         """A bubble could not be sent: it was never said."""
         self._db.execute("delete from bot_messages where id = ?", [bubble.id])
 
-    def give_up(self, update_id: int) -> None:
-        """An update is not answered any more: what of its answer was not sent was never said."""
+    def leader(self, bubble: Planned) -> int | None:
+        """The update that a bubble answers; None if the bubble is planned no more."""
+        row = self._db.execute("select update_id from bot_messages where id = ?", [bubble.id]).fetchone()
+        return row[0] if row else None
+
+    def drop_unsent(self, update_id: int) -> None:
+        """What of the answer to an update was not sent was never said."""
         self._db.execute(
             "delete from bot_messages where update_id = ? and speaker <> ? and message_id is null", [update_id, _OTHER]
         )
+
+    def give_up(self, update_id: int) -> None:
+        """An update is not answered any more."""
+        self.drop_unsent(update_id)
         self.settle(update_id)
 
     def erase(self, update_id: int) -> None:
@@ -189,6 +224,38 @@ class History:
         deleted = self._db.execute(said, [chat_id, _OWNER, _OTHER])
         self._db.execute("delete from bot_messages where chat_id = ?", [chat_id])
         return int(deleted.rowcount)
+
+    def remove(self, chat_id: int, message_ids: Collection[int]) -> None:
+        """Messages were deleted in Telegram: they are here, too, for good."""
+        self._db.execute("pragma secure_delete = on")
+        marks = ", ".join("?" * len(message_ids))
+        self._db.execute(
+            f"delete from bot_messages where chat_id = ? and message_id in ({marks})",  # noqa: S608 - only marks
+            [chat_id, *message_ids],
+        )
+
+    def newest(self, chat_id: int) -> int:
+        """The row of what was said last in a chat; 0 if nothing was."""
+        (row,) = self._db.execute("select max(id) from bot_messages where chat_id = ?", [chat_id]).fetchone()
+        return int(row or 0)
+
+    def asked(self, chat_id: int, until: int) -> list[tuple[int | None, str]]:
+        """What nobody had answered when a row was the newest: ids and texts, in order; media as their names."""
+        rows = self._db.execute(
+            "select message_id, trim(coalesce('[' || replace(media, '_', ' ') || '] ', '') || text) from bot_messages"
+            " where chat_id = :chat and id <= :until and speaker = 'other'"
+            " and id > (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and id <= :until"
+            " and speaker <> 'other') order by id",
+            {"chat": chat_id, "until": until},
+        )
+        return [(message_id, text) for message_id, text in rows]
+
+    def has_planned(self, update_id: int) -> bool:
+        """Whether a reply to this very update was written down and not settled."""
+        found = self._db.execute(
+            "select 1 from bot_messages where update_id = ? and speaker = ?", [update_id, _OWNER]
+        ).fetchone()
+        return found is not None
 
     def settle(self, update_id: int) -> None:
         """An update is answered: its id may come again, with another bot."""

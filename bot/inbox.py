@@ -15,6 +15,18 @@ from telegram import Update
 from telegram.error import NetworkError
 from telegram.request import HTTPXRequest
 
+from bot.places import place_of
+from twin.places import owners_own
+
+KINDS = [
+    Update.MESSAGE,
+    Update.EDITED_MESSAGE,
+    Update.CALLBACK_QUERY,
+    Update.BUSINESS_CONNECTION,
+    Update.BUSINESS_MESSAGE,
+    Update.EDITED_BUSINESS_MESSAGE,
+    Update.DELETED_BUSINESS_MESSAGES,
+]
 KEEP_SECONDS = 2 * 24 * 3600  # Telegram offers an unconfirmed update for a day, then never again
 _log = logging.getLogger(__name__)
 
@@ -38,7 +50,7 @@ class Inbox:
         """
         cursor = self._db.execute(
             "insert or ignore into bot_inbox (update_id, chat_id, received_at, payload) values (?, ?, ?, ?)",
-            [update["update_id"], _chat_id(update), self._clock(), json.dumps(update)],
+            [update["update_id"], _place(update), self._clock(), json.dumps(update)],
         )
         return bool(cursor.rowcount)
 
@@ -71,6 +83,13 @@ class Inbox:
         rows = self._db.execute("select payload from bot_inbox where answered_at is null order by update_id")
         return [json.loads(row[0]) for row in rows]
 
+    def open_at(self, place: int) -> list[dict[str, Any]]:
+        """The open updates of one place, in the order in which they were sent."""
+        rows = self._db.execute(
+            "select payload from bot_inbox where answered_at is null and chat_id = ? order by update_id", [place]
+        )
+        return [json.loads(row[0]) for row in rows]
+
     def received_before(self, moment: float) -> set[int]:
         """The open updates that came before a moment, in UTC epoch seconds."""
         rows = self._db.execute(
@@ -83,8 +102,15 @@ class Inbox:
         self._db.execute("delete from bot_inbox where answered_at < ?", [self._clock() - KEEP_SECONDS])
 
 
-def _chat_id(update: dict[str, Any]) -> int | None:
+_OWN = ("business_message", "edited_business_message", "deleted_business_messages")
+
+
+def _place(update: dict[str, Any]) -> int | None:
     """Where a message was written; None for what is no message, or a malformed one."""
+    for kind in _OWN:
+        match update.get(kind):
+            case {"chat": {"id": int(chat_id)}}:
+                return owners_own(chat_id)
     match update:
         case {"message": {"chat": {"id": int(chat_id)}}} | {"edited_message": {"chat": {"id": int(chat_id)}}}:
             return chat_id
@@ -95,7 +121,7 @@ def _chat_id(update: dict[str, Any]) -> int | None:
 
 
 def read(update: dict[str, Any]) -> Update | None:
-    """An update with a message in it, new, edited or with a pressed button; None for the rest and the unreadable.
+    """An update of a kind that the bot handles; None for the rest and the unreadable.
 
     python-telegram-bot fetches an update that it cannot parse again and again: such a one must not reach it.
     """
@@ -104,8 +130,8 @@ def read(update: dict[str, Any]) -> Update | None:
     except Exception as error:  # noqa: BLE001 - a foreign parser on foreign input raises what it likes
         _log.warning("The update %d cannot be read (%s) and is left out", update["update_id"], type(error).__name__)
         return None
-    is_wanted = parsed.message is not None or parsed.edited_message is not None or parsed.callback_query is not None
-    return parsed if is_wanted and parsed.effective_chat is not None else None
+    is_wanted = any(getattr(parsed, kind) is not None for kind in KINDS)
+    return parsed if is_wanted and place_of(parsed) is not None else None
 
 
 class InboxRequest(HTTPXRequest):

@@ -13,6 +13,8 @@ from weakref import WeakValueDictionary
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
 
+from bot.places import place_of
+
 AT_ONCE = 256
 
 
@@ -36,12 +38,14 @@ class PerChat(BaseUpdateProcessor):
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         """Wait for the chat's earlier updates, then handle this one; see the base class."""
-        assert isinstance(update, Update) and update.effective_chat is not None
+        assert isinstance(update, Update)
+        place = place_of(update)
+        assert place is not None
         task = asyncio.current_task()
         assert task is not None
         self._tasks[task] = update
         try:
-            async with self._chats.setdefault(update.effective_chat.id, asyncio.Lock()):
+            async with self._chats.setdefault(place, asyncio.Lock()):
                 if not self._stopping and not self.hold(update):
                     await coroutine
                     self._answered(update.update_id)

@@ -60,13 +60,17 @@ class Rhythm:
 
 
 @asynccontextmanager
-async def typing(bot: Bot, chat_id: int, every: float) -> AsyncIterator[None]:
-    """Show "typing" in a chat for as long as the block runs; a failing action is of no matter."""
+async def typing(bot: Bot, chat_id: int, every: float, connection: str | None = None) -> AsyncIterator[None]:
+    """Show "typing" in a chat for as long as the block runs; a failing action is of no matter.
+
+    Args:
+        connection: in the owner's own chat, the business connection through which.
+    """
 
     async def show() -> None:
         while True:
             with suppress(TelegramError):
-                await bot.send_chat_action(chat_id, ChatAction.TYPING)
+                await bot.send_chat_action(chat_id, ChatAction.TYPING, business_connection_id=connection)
             await asyncio.sleep(every)
 
     showing = asyncio.create_task(show())

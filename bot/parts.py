@@ -11,6 +11,12 @@ from collections.abc import Callable, Collection
 from telegram import Bot
 
 from bot.access import Access, owner_of
+from bot.business.cards import Cards
+from bot.business.chats import OwnersChats
+from bot.business.connections import Connections
+from bot.business.desk import BusinessDesk
+from bot.business.drafts import Drafts
+from bot.business.modes import Modes
 from bot.commands import Commands
 from bot.desk import Desk
 from bot.disclosure import Disclosure
@@ -67,10 +73,12 @@ class Parts:
         switches = Switches(db)
         tuning = Tuning(settings, switches)
         self.engine = Engine(settings, build, tuning.how)
-        self.conversations = Conversations(
+        owner = owner_of(settings)
+        connections = Connections(db, bot, owner, rhythm, clock)
+        conversation = (
             settings,
             bot,
-            Outlet(bot, rhythm),
+            Outlet(bot, rhythm, connections.sending),
             inbox,
             self._history,
             store.dialog_table,
@@ -79,13 +87,28 @@ class Parts:
             self.settle,
             tuning.pacing,
         )
+        self.conversations = Conversations(*conversation)
         # whatever decides whether an update is answered at all
-        people = People(db, owner_of(settings), telegram.allowed_ids, clock)
+        people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites)
         self.guests = Guests(bot, self.access.owner, people, invites, rhythm)
         disclosure = Disclosure(settings, db, clock)
-        self.welcome = Welcome(self.access, Limits(db, telegram, clock), disclosure, self._history, rhythm)
+        limits = Limits(db, telegram, clock)
+        self.welcome = Welcome(self.access, limits, disclosure, self._history, rhythm)
+        # the owner's own chats
+        modes, drafts = Modes(db, telegram.business, clock), Drafts(db, clock)
+        self.owners_chats = OwnersChats(
+            *conversation,
+            store=store,
+            connections=connections,
+            modes=modes,
+            drafts=drafts,
+            limits=limits,
+            disclosure=disclosure,
+        )
+        self.bursts = (self.conversations.bursts, self.owners_chats.bursts)
+        self.business = BusinessDesk(store, owner, self.owners_chats, connections, modes, drafts, rhythm)
         self.pause = Pause(
             bot,
             queue,
@@ -94,9 +117,13 @@ class Parts:
             inbox,
             self._history,
             order,
-            self.conversations.bursts,
+            self.bursts,
+            lambda update: self.owners_chats.passes(update) or self.business.is_on_card(update),
             telegram.answer_within_hours,
             rhythm,
+        )
+        self.cards = Cards(
+            bot, owner, connections, modes, drafts, self._history, rhythm, lambda: self.pause.since is not None
         )
         # whatever answers for the twin, and not as it
         self.retraining = Retraining(bot, db, rhythm, clock)
@@ -117,7 +144,7 @@ class Parts:
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""
-        if not self.conversations.bursts.holds(update_id):
+        if not any(bursts.holds(update_id) for bursts in self.bursts):
             self.settle([update_id])
 
     def settle(self, update_ids: Collection[int]) -> None:

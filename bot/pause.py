@@ -6,6 +6,7 @@ Knows nothing of answers. What comes during a pause stays open in the inbox and 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from telegram import Bot, Update
@@ -28,6 +29,8 @@ class Pause:
 
     Args:
         queue: where updates go that are to be handled.
+        bursts: all that waits for answers, or is under way.
+        also: tells what else goes on during a pause, beside the owner's commands and buttons.
         hours: after a pause, what came longer ago is not answered any more.
     """
 
@@ -40,7 +43,8 @@ class Pause:
         inbox: Inbox,
         history: History,
         order: PerChat,
-        bursts: Bursts,
+        bursts: Sequence[Bursts],
+        also: Callable[[Update], bool],
         hours: float,
         rhythm: Rhythm,
     ) -> None:
@@ -52,6 +56,7 @@ class Pause:
         self._history = history
         self._order = order
         self._bursts = bursts
+        self._also = also
         self._hours = hours
         self._rhythm = rhythm
         self._aside: set[int] = set()
@@ -97,7 +102,8 @@ class Pause:
             waiting.append(self._queue.get_nowait())
             self._queue.task_done()
         self._aside |= self._order.break_off(lambda update: not self._passes(update))
-        self._aside |= self._bursts.break_off()
+        for bursts in self._bursts:
+            self._aside |= bursts.break_off()
         for update in waiting:
             if not isinstance(update, Update) or not self.holds(update):
                 self._queue.put_nowait(update)
@@ -119,6 +125,8 @@ class Pause:
 
     def _passes(self, update: Update) -> bool:
         """The owner's commands and buttons work during a pause."""
+        if self._also(update):
+            return True
         if not self._access.is_owners(update):
             return False
         return update.callback_query is not None or _command(update) is not None

@@ -1,25 +1,20 @@
-"""Where a conversation stands, as one number: a chat with the bot, or one of the owner's own chats (Telegram Business).
+"""Where an update belongs: the place of its chat, see `twin.places`.
 
-Knows nothing of requests. The owner's own chat with somebody has the very id that the bot's chat with them has,
-so rows and queues of the bot go by places. A chat with the bot is its own place; the owner's own are far below every id
-that the Bot API gives out (those have at most 52 bits, and no negative one is below -4 * 10**12).
+Knows nothing of what updates say.
 """
 
 from __future__ import annotations
 
-_OWNERS_OWN = -(10**15)
+from telegram import Update
+
+from twin.places import owners_own
 
 
-def owners_own(chat_id: int) -> int:
-    """The place of the owner's own chat with somebody; private chats have positive ids."""
-    return _OWNERS_OWN - chat_id
-
-
-def is_owners_own(place: int) -> bool:
-    """Whether a place is one of the owner's own chats."""
-    return place < _OWNERS_OWN
-
-
-def chat_at(place: int) -> int:
-    """The id that Telegram knows the chat at a place by."""
-    return _OWNERS_OWN - place if is_owners_own(place) else place
+def place_of(update: Update) -> int | None:
+    """The place that an update goes to; a business connection belongs to its owner's chat with the bot."""
+    own = update.business_message or update.edited_business_message or update.deleted_business_messages
+    if own is not None:
+        return owners_own(own.chat.id)
+    if update.business_connection is not None:
+        return update.business_connection.user_chat_id
+    return update.effective_chat.id if update.effective_chat is not None else None

@@ -14,11 +14,12 @@ from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.delivery import seconds_to_wait
+from bot.inbox import KINDS
 from bot.pacing import Rhythm
+from bot.places import place_of
 from twin.errors import BotError
 
 LONG_POLL_SECONDS = 30
-KINDS = [Update.MESSAGE, Update.EDITED_MESSAGE, Update.CALLBACK_QUERY]
 CONFLICTS = 3  # a poll that a killed process left behind conflicts once or twice
 _log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ async def poll(bot: Bot, accept: Accept, rhythm: Rhythm) -> None:
             patience.reached()
             for update in updates:
                 offset = update.update_id + 1
-                if update.effective_chat is not None:
+                if place_of(update) is not None:
                     await accept(update)
             continue
         await patience.after(problem)

@@ -8,9 +8,20 @@ from __future__ import annotations
 from typing import Any
 
 from telegram import Update
-from telegram.ext import Application, CallbackQueryHandler, CommandHandler, MessageHandler, TypeHandler, filters
+from telegram.ext import (
+    Application,
+    BusinessConnectionHandler,
+    BusinessMessagesDeletedHandler,
+    CallbackQueryHandler,
+    CommandHandler,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
 
 from bot.access import Handler
+from bot.business.cards import PREFIX as BUSINESS_PREFIX
+from bot.business.desk import OnCard
 from bot.desk import FORGET_PREFIX
 from bot.handlers import log_failure
 from bot.parts import Parts
@@ -25,6 +36,7 @@ def register(app: App, parts: Parts) -> None:
     _add_gates(app, parts)
     _add_commands(app, parts)
     _add_buttons(app, parts)
+    _add_own_chats(app, parts)
     app.add_handler(MessageHandler(_NEW & filters.COMMAND, parts.commands.help))
     app.add_handler(MessageHandler(_NEW, parts.conversations.answer))
     app.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, parts.conversations.revise))
@@ -72,6 +84,7 @@ def _owners(parts: Parts) -> dict[str, Handler]:
         "settings": parts.desk.settings,
         "pause": parts.pause.pause,
         "resume": parts.pause.resume,
+        "business": parts.business.business,
     }
 
 
@@ -80,4 +93,16 @@ def _add_buttons(app: App, parts: Parts) -> None:
     app.add_handler(CallbackQueryHandler(version_button, pattern=f"^{VERSION_PREFIX}"))
     forget_button = parts.conversations.after_answers(parts.desk.forget_button)
     app.add_handler(CallbackQueryHandler(forget_button, pattern=f"^{FORGET_PREFIX}"))
+    business_button = parts.access.owner_only(parts.business.pressed)
+    app.add_handler(CallbackQueryHandler(business_button, pattern=f"^{BUSINESS_PREFIX}"))
     app.add_handler(CallbackQueryHandler(parts.desk.unknown_button))
+
+
+def _add_own_chats(app: App, parts: Parts) -> None:
+    """Telegram Business: what is said in the owner's own chats is never a command."""
+    chats = parts.owners_chats
+    app.add_handler(BusinessConnectionHandler(chats.connected))
+    app.add_handler(MessageHandler(filters.UpdateType.BUSINESS_MESSAGE, chats.message))
+    app.add_handler(MessageHandler(filters.UpdateType.EDITED_BUSINESS_MESSAGE, chats.edited))
+    app.add_handler(BusinessMessagesDeletedHandler(chats.deleted))
+    app.add_handler(MessageHandler(_NEW & OnCard(parts.business), parts.access.owner_only(parts.business.words)))

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from telegram import Bot, Update
 from telegram.error import BadRequest
 
-from bot.inbox import Inbox
+from bot.inbox import KINDS, Inbox
 from bot.pacing import Rhythm
-from bot.polling import KINDS, Accept, reach
+from bot.polling import Accept, reach
 from twin.errors import BotError
 from twin.secret_files import keep_secret
 from twin.settings import Settings, secret

@@ -32,6 +32,7 @@ OWNER_COMMANDS = COMMANDS | {
     "rollback": "go back to the version that served before",
     "why": "as an answer to a message of the twin's: who wrote it, and after what",
     "settings": "temperature and pacing",
+    "business": "what I do in your own chats: nothing, suggest, answer",
 }
 RETRAIN_USAGE = (
     "/retrain trains on what is new, and lets it serve if it is better; /retrain force lets it serve in any case."

@@ -390,3 +390,45 @@ def m018_bot_people(db: Database) -> None:
 def m019_bot_unsettled(db: Database) -> None:
     """What of a chat is not answered yet is asked for at every message: found without reading all of the chat."""
     db.execute("create index bot_messages_unsettled on bot_messages (chat_id, id) where update_id is not null")
+
+
+@migrations()
+def m020_business(db: Database) -> None:
+    """The owner's own chats (Telegram Business): the connection and its rights; whom they were seen with, how each is
+    treated, and when the other wrote last; suggested replies and what became of them. Of a draft, `version` counts its
+    changes and `shown` those that its card shows."""
+    db.table("business_connections").create(
+        {"id": str, "user_id": int, "can_reply": int, "is_enabled": int, "seen_at": float, "told": int},
+        pk="id",
+        not_null={"user_id", "can_reply", "is_enabled", "seen_at", "told"},
+    )
+    db.table("business_dialogs").create(
+        {"chat_id": int, "name": str, "mode": str, "heard_at": float, "seen_at": float},
+        pk="chat_id",
+        not_null={"seen_at"},
+    )
+    drafts = db.table("business_drafts")
+    drafts.create(
+        {
+            "id": int,
+            "place": int,
+            "update_id": int,
+            "until_id": int,
+            "created_at": float,
+            "adapter": str,
+            "bubbles": str,
+            "outcome": str,
+            "said": str,
+            "note": str,
+            "decided_by": int,
+            "is_asked": int,
+            "card_id": int,
+            "version": int,
+            "shown": int,
+        },
+        pk="id",
+        not_null={"place", "until_id", "created_at", "bubbles", "outcome", "is_asked", "version", "shown"},
+        defaults={"is_asked": 0, "version": 1, "shown": 0},
+    )
+    drafts.create_index(["place", "outcome"])
+    drafts.create_index(["card_id"])

@@ -273,6 +273,9 @@ class Telegram(Section):
         (), description='such lines: "one sec"; default: what you wrote most often of a few in your language'
     )
     disclosure: bool = Field(True, description="tell everybody, before the first reply, that a program answers")
+    business: Literal["off", "draft", "auto"] = Field(
+        "off", description="your own chats (Telegram Business): nothing, suggestions for you, or answers"
+    )
     messages_per_minute: int = Field(20, ge=1, description="answered from one person, you excepted")
     messages_per_day: int = Field(500, ge=1, description="answered from one person within 24 hours, you excepted")
     messages_per_day_in_all: int = Field(2000, ge=1, description="answered from everybody but you, within 24 hours")
