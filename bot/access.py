@@ -15,6 +15,7 @@ from telegram.ext import ApplicationHandlerStop
 from bot.groups import is_meant
 from bot.invites import Invites
 from bot.people import People
+from bot.speech import Speech
 from twin.errors import BotError
 from twin.settings import Settings, settings_file
 
@@ -43,11 +44,11 @@ class Access:
         BotError: the settings do not say who the owner is.
     """
 
-    def __init__(self, settings: Settings, people: People, invites: Invites) -> None:
+    def __init__(self, settings: Settings, people: People, invites: Invites, speech: Speech) -> None:
         self.owner = owner_of(settings)
         self._people = people
         self._invites = invites
-        self._owner_name = settings.owner.name
+        self._speech = speech
         self._turned_away: set[int] = set()
 
     async def gate(self, update: Update, context: Any) -> None:
@@ -100,15 +101,14 @@ class Access:
             if self.is_owners(update):
                 await handler(update, context)
             elif update.callback_query is not None:
-                await update.callback_query.answer(self._refusal)
-            elif update.message is not None:
-                await update.message.reply_text(self._refusal)
+                await update.callback_query.answer(self._refusal(update.callback_query.from_user))
+            elif update.message is not None and update.message.from_user is not None:
+                await update.message.reply_text(self._refusal(update.message.from_user))
 
         return guarded
 
-    @property
-    def _refusal(self) -> str:
-        return f"Only {self._owner_name} can do that."
+    def _refusal(self, sender: User) -> str:
+        return self._speech.say(sender.id, "owners_only")
 
     def _comes_in(self, update: Update, sender: User) -> bool:
         """Whether this is `/start INVITE` with one that is good; it is used up then."""

@@ -111,8 +111,9 @@ class Daemon:
         loading = asyncio.create_task(self._parts.engine.load())
         receiving = asyncio.create_task(receive(self._app.bot, self._parts.pause.accept, self._rhythm))
         telling = asyncio.create_task(self._parts.notices.run())
-        showing = asyncio.create_task(self._parts.cards.run())
-        tasks = (loading, receiving, telling, showing, asyncio.create_task(self._parts.guests.tell_arrivals()))
+        trying, showing = asyncio.create_task(self._parts.tries.watch()), asyncio.create_task(self._parts.cards.run())
+        arrivals = asyncio.create_task(self._parts.guests.tell_arrivals())
+        tasks = (loading, receiving, telling, trying, showing, arrivals)
         try:
             await self._parts.commands.show_menus(self._app.bot)
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

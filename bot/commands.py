@@ -18,6 +18,8 @@ from bot.delivery import deliver
 from bot.engine import Engine
 from bot.history import History
 from bot.pacing import Rhythm
+from bot.phrases import commands
+from bot.speech import Speech
 from twin.errors import AdapterError
 from twin.jobs import RETRAIN, JobQueue
 from twin.registry import Manifest, Registry
@@ -30,6 +32,7 @@ class Commands:
     Args:
         clock: gives the time as UTC epoch seconds.
         paused_since: tells since when nothing is answered, if so.
+        tried: tells which version the owner tries.
     """
 
     def __init__(
@@ -40,11 +43,13 @@ class Commands:
         engine: Engine,
         queue: JobQueue,
         registry: Registry,
+        speech: Speech,
         rhythm: Rhythm,
         clock: Callable[[], float],
         paused_since: Callable[[], float | None],
+        tried: Callable[[], str | None],
     ) -> None:
-        self._owner_name = settings.owner.name
+        self._speech = speech
         self._access = access
         self._history = history
         self._engine = engine
@@ -53,15 +58,18 @@ class Commands:
         self._rhythm = rhythm
         self._clock = clock
         self._paused_since = paused_since
+        self._tried = tried
 
     async def start(self, update: Update, _: Any) -> None:
         """/start: what this is."""
-        await self._say(update, wording.greeting(self._owner_name))
+        await self._say(update, self._phrase(update, "greeting"))
 
     async def help(self, update: Update, _: Any) -> None:
         """/help, and every command that does not exist."""
-        sender = update.effective_user
-        await self._say(update, wording.help_text(for_owner=sender is not None and sender.id == self._access.owner))
+        assert update.effective_user is not None
+        sender = update.effective_user.id
+        shown = wording.OWNER_COMMANDS if sender == self._access.owner else commands(self._speech.language(sender))
+        await self._say(update, wording.help_text(shown))
 
     async def status(self, update: Update, _: Any) -> None:
         """/status: which version answers, its held-out metrics, what was refused, where training stands."""
@@ -71,21 +79,26 @@ class Commands:
             with suppress(AdapterError):  # deleted while it serves: it has no metrics to show any more
                 metrics = Manifest.read(self._registry.path(serving.adapter)).metrics
         job = next((job for job in self._queue.latest() if job.kind == RETRAIN), None)
-        await self._say(update, wording.status(serving, metrics, job, self._paused_since()))
+        tried = self._tried() if self._access.is_owners(update) else None
+        await self._say(update, wording.status(serving, metrics, job, self._paused_since(), tried))
 
     async def reset(self, update: Update, _: Any) -> None:
         """/reset: the live conversation starts afresh."""
         assert update.effective_chat is not None
         self._history.reset(update.effective_chat.id, self._clock())
-        await self._say(update, wording.RESET)
+        await self._say(update, self._phrase(update, "reset"))
 
     async def show_menus(self, bot: Bot) -> None:
         """Tell Telegram the commands; cosmetic, so a refusal (the owner never wrote to the bot) is of no matter."""
         with suppress(TelegramError):
-            await bot.set_my_commands(list(wording.COMMANDS.items()))
+            await bot.set_my_commands(list(commands("en").items()))
             await bot.set_my_commands(
                 list(wording.OWNER_COMMANDS.items()), scope=BotCommandScopeChat(self._access.owner)
             )
+
+    def _phrase(self, update: Update, key: str) -> str:
+        assert update.effective_user is not None
+        return self._speech.say(update.effective_user.id, key)
 
     async def _say(self, update: Update, text: str) -> None:
         message = update.message

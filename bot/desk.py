@@ -9,16 +9,18 @@ from functools import partial
 from typing import Any
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram.error import BadRequest
 
 from bot import wording
+from bot.buttons import Screen, acknowledge, change
 from bot.delivery import deliver, pieces
 from bot.disclosure import Disclosure
 from bot.history import History
 from bot.pacing import Rhythm
+from bot.speech import Speech
 from bot.tuning import Tuning
-from bot.versions import Screen, Versions
+from bot.versions import Versions
 from bot.why import Why
+from twin.quizzes import Quizzes
 
 FORGET_PREFIX = "forget:"
 _YES, _NO = f"{FORGET_PREFIX}yes", f"{FORGET_PREFIX}no"
@@ -34,6 +36,8 @@ class Desk:
         tuning: Tuning,
         history: History,
         disclosure: Disclosure,
+        quizzes: Quizzes,
+        speech: Speech,
         rhythm: Rhythm,
     ) -> None:
         self._versions = versions
@@ -41,6 +45,8 @@ class Desk:
         self._tuning = tuning
         self._history = history
         self._disclosure = disclosure
+        self._quizzes = quizzes
+        self._speech = speech
         self._rhythm = rhythm
 
     async def versions(self, update: Update, _: Any) -> None:
@@ -70,26 +76,28 @@ class Desk:
 
     async def forget(self, update: Update, _: Any) -> None:
         """/forget: asks first."""
-        buttons = [
-            [InlineKeyboardButton("Delete", callback_data=_YES), InlineKeyboardButton("Keep", callback_data=_NO)]
-        ]
-        await self._show(update, (wording.FORGET, InlineKeyboardMarkup(buttons)))
+        assert update.effective_user is not None
+        say = partial(self._speech.say, update.effective_user.id)
+        delete = InlineKeyboardButton(say("delete"), callback_data=_YES)
+        keep = InlineKeyboardButton(say("keep"), callback_data=_NO)
+        await self._show(update, (say("forget"), InlineKeyboardMarkup([[delete, keep]])))
 
     async def forget_button(self, update: Update, _: Any) -> None:
         """The answer to that: deletes the chat of whoever pressed it, and no other."""
         query = update.callback_query
         assert query is not None
-        text = wording.KEPT
+        chat_id = query.from_user.id  # a private chat has the id of the person in it
+        text = self._speech.say(chat_id, "kept")
         if query.data == _YES:
-            chat_id = query.from_user.id  # a private chat has the id of the person in it
-            text = wording.forgotten(self._history.forget(chat_id))
+            text = self._speech.say(chat_id, "forgotten", count=self._history.forget(chat_id))
             self._disclosure.forget(chat_id)
+            self._quizzes.forget(chat_id)
         await self._change(update, (text, None))
 
     async def unknown_button(self, update: Update, _: Any) -> None:
         """A button of nobody's: Telegram stops waiting for it."""
         assert update.callback_query is not None
-        await self._acknowledge(update)
+        await acknowledge(update, self._rhythm)
 
     async def _show(self, update: Update, screen: Screen) -> None:
         message = update.message
@@ -98,20 +106,5 @@ class Desk:
         await deliver(partial(message.reply_text, pieces(text)[0], reply_markup=keyboard), self._rhythm)
 
     async def _change(self, update: Update, screen: Screen) -> None:
-        query = update.callback_query
-        assert query is not None
-        text, keyboard = screen
-        await self._acknowledge(update)
-        try:
-            await deliver(partial(query.edit_message_text, pieces(text)[0], reply_markup=keyboard), self._rhythm)
-        except BadRequest as error:  # pressed twice, or deleted
-            if "not modified" not in error.message and "not found" not in error.message:
-                raise
-
-    async def _acknowledge(self, update: Update) -> None:
-        query = update.callback_query
-        assert query is not None
-        try:
-            await deliver(query.answer, self._rhythm)
-        except BadRequest:  # too old to be answered; what it asks for is done all the same
-            return
+        await acknowledge(update, self._rhythm)
+        await change(update, screen, self._rhythm)

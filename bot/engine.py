@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from inference.generator import Generator, TwinReply, Wish
 from inference.yielding import yielding
 from twin.errors import BotError, TwinError
+from twin.manifest import Manifest
 from twin.messages import Conversation
 from twin.sections import Reply
 from twin.settings import Settings
@@ -73,7 +74,10 @@ class Engine:
         self._loaded.set()
 
     async def reply(
-        self, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool] = lambda: False
+        self,
+        asked: Callable[[str], Conversation],
+        is_dropped: Callable[[], bool] = lambda: False,
+        version: str | None = None,
     ) -> TwinReply | None:
         """Answer one conversation, beside those of other chats.
 
@@ -81,25 +85,27 @@ class Engine:
             asked: makes the conversation, given the language (ISO 639-1) in which what answers was taught to read
                 placeholders; called in a thread.
             is_dropped: tells, in any thread, that nobody waits for the reply any more: it then ends where it is.
+            version: which one is to answer, whatever serves; default: the one that serves.
 
         Returns:
             None while no trained version serves: what the bare base model would say are not the owner's words.
 
         Raises:
             CancelledError: the bot stops; half a reply is no reply.
+            AdapterError: the version asked for cannot answer.
             Exception: whatever the generator raised.
         """
         await self._loaded.wait()
         how = self._how()
-        reply = await self._run(lambda: self._reply(asked, is_dropped, how))
+        wish = Wish(how=how, version=version, is_cancelled=lambda: self._is_closing.is_set() or is_dropped())
+        reply = await self._run(lambda: self._reply(asked, wish))
         if reply is not None and reply.ended == "cancelled":
             raise asyncio.CancelledError
         return reply
 
-    async def loaded(self) -> Serving | None:
-        """Return once the model is loaded: what the generator then last said of itself."""
+    async def loaded(self) -> None:
+        """Return once the model is loaded, and it is known what serves."""
         await self._loaded.wait()
-        return self.serving
 
     async def look(self, seconds: float) -> Serving | None:
         """What serves now, after a look for a newly promoted adapter; what was last known if that takes too long."""
@@ -133,16 +139,16 @@ class Engine:
         self._yielding.enter_context(yielding(self._settings, generator))
         self._generator = generator
 
-    def _reply(
-        self, asked: Callable[[str], Conversation], is_dropped: Callable[[], bool], how: Reply | None
-    ) -> TwinReply | None:
+    def _reply(self, asked: Callable[[str], Conversation], wish: Wish) -> TwinReply | None:
         generator = self._generator
         assert generator is not None
         try:
             generator.refresh()
+            if wish.version is not None:
+                prompt = Manifest.read(self._settings.adapters / wish.version).prompt
+                return generator.reply(asked(prompt.language), wish)
             if generator.adapter is None:
                 return None
-            wish = Wish(how=how, is_cancelled=lambda: self._is_closing.is_set() or is_dropped())
             return generator.reply(asked(generator.prompt.language), wish)
         finally:
             self._look_at(generator)

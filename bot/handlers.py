@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Any
 
 from telegram import Bot, Update
 from telegram import Message as TelegramMessage
-from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.error import BadRequest, Forbidden
 
 from bot import wording
 from bot.access import Handler
@@ -24,6 +23,7 @@ from bot.bursts import Burst, Bursts, Heard
 from bot.busy import Busy
 from bot.delivery import pieces
 from bot.engine import Engine
+from bot.failures import survived
 from bot.groups import is_called, without_call
 from bot.history import History, Planned
 from bot.inbox import Inbox
@@ -32,7 +32,9 @@ from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
 from bot.sending import Sending
+from bot.speech import Speech
 from bot.temper import Reaction, Temper
+from bot.tries import Tries
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
 from twin.dialogs import Dialogs
@@ -40,7 +42,6 @@ from twin.messages import Conversation, Message, Peer
 from twin.places import is_owners_own
 from twin.settings import Settings
 
-APOLOGY = "Sorry, I can't answer right now. Try again in a moment."
 _log = logging.getLogger(__name__)
 
 
@@ -65,6 +66,8 @@ class Conversations:
         history: History,
         dialogs: Dialogs,
         engine: Engine,
+        tries: Tries,
+        speech: Speech,
         rhythm: Rhythm,
         settle: Callable[[Collection[int]], None],
         pacing: Callable[[], str] | None = None,
@@ -79,10 +82,12 @@ class Conversations:
         self._history = history
         self._dialogs = dialogs
         self._engine = engine
+        self._tries = tries
+        self._speech = speech
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
         self._temper = Temper(settings.telegram, self._pauses.paces, rhythm.random)
-        self._sending = Sending(history, outlet, engine, self._pauses, rhythm, self._send_one)
+        self._sending = Sending(history, outlet, self._pauses, rhythm, self._send_one)
         self._settle = settle
         quiet, most = settings.telegram.debounce_seconds, settings.telegram.debounce_most_seconds
         self.bursts = Bursts(self._answer, quiet, most, rhythm.clock)
@@ -127,9 +132,9 @@ class Conversations:
 
     async def _answer(self, burst: Burst) -> None:
         """Answer a burst to its end. Interrupted anywhere and called again, it goes on where it was."""
-        with _survived():
+        with survived():
             await self._say(burst)
-        with _survived():
+        with survived():
             self._settle(burst.updates | self._history.unsettled(burst.chat_id))
 
     async def _say(self, burst: Burst) -> None:
@@ -140,7 +145,8 @@ class Conversations:
             return
         met = await self._meet(burst)
         if isinstance(met, TwinReply):
-            met = self._as_reaction(burst, met) or met
+            last_act = self._history.last_act(burst.chat_id)
+            met = self._temper.as_reaction(met.adapter, burst.heard, last_act, met.bubbles) or met
         self._plan(burst, met)
         await self._send(burst)
 
@@ -159,8 +165,7 @@ class Conversations:
         """Decide, generate if it is to be words, and let pass what is left of the time that the owner would take."""
         asked_at = self._rhythm.clock.now() - burst.silence
         reaction = await self._decide(burst)
-        serving = self._engine.serving
-        pause = self._pauses.before_first(serving.adapter if serving else None, asked_at)
+        pause = self._pauses.before_first(self._version(burst.chat_id), asked_at)
         if reaction is not None:
             if reaction.emoji:
                 await burst.pause(pause - burst.silence)
@@ -176,16 +181,16 @@ class Conversations:
         """Whether there are to be no words, as the owner would have none; in the owner's own chats there always are."""
         if not self._temper.is_moody or is_owners_own(burst.chat_id):
             return None
-        serving = await self._engine.loaded()
-        if serving is None or serving.adapter is None:
+        await self._engine.loaded()
+        version = self._version(burst.chat_id)
+        if version is None:
             return None
-        return self._temper.draw(serving.adapter, burst.heard, self._history.last_act(burst.chat_id))
+        return self._temper.draw(version, burst.heard, self._history.last_act(burst.chat_id))
 
-    def _as_reaction(self, burst: Burst, reply: TwinReply) -> Reaction | None:
-        if is_owners_own(burst.chat_id):
-            return None
-        last_act = self._history.last_act(burst.chat_id)
-        return self._temper.as_reaction(reply.adapter, burst.heard, last_act, reply.bubbles)
+    def _version(self, place: int) -> str | None:
+        """Which answers there just now, as far as is known."""
+        serving = self._engine.serving
+        return self._tries.at(place) or (serving.adapter if serving else None)
 
     def _plan(self, burst: Burst, met: TwinReply | Reaction | str) -> None:
         """Write down what is to be done, before any of it is."""
@@ -222,17 +227,22 @@ class Conversations:
         is_dropped = threading.Event()
         try:
             with self._busy.load.reply(asked) as begun:
-                reply = await self._engine.reply(begun, is_dropped.is_set)
+                reply = await self._tries.reply(chat_id, begun, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
-            return APOLOGY
+            return self._speech.say(self._reader(chat_id), "apology")
         finally:
             is_dropped.set()
         if reply is not None:
             return reply
         serving = self._engine.serving
-        is_owner = chat_id == self._owner  # a private chat has the id of the person in it
-        return wording.untrained(serving.refused if serving else None, for_owner=is_owner)
+        if self._reader(chat_id) == self._owner:
+            return wording.untrained(serving.refused if serving else None)
+        return self._speech.say(chat_id, "untrained")
+
+    def _reader(self, place: int) -> int | None:
+        """Who reads what the bot itself says of a place: a private chat has the id of the person in it."""
+        return self._owner if is_owners_own(place) else place
 
     def _peer(self, chat_id: int, name: str | None) -> Peer:
         """Who that is: as the owner's own dialog with them calls them, which training saw, else as they do."""
@@ -262,29 +272,3 @@ def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: 
     at = datetime.fromtimestamp(now, UTC)
     session = latest_session(messages, gap, language, peer)
     return Conversation.of(session, at) if session is not None else Conversation((), peer, at=at)
-
-
-@contextmanager
-def _survived() -> Iterator[None]:
-    """One failure must not end a chat."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it was
-        _note(error)
-
-
-async def log_failure(_: object, context: Any) -> None:
-    """The application's error handler."""
-    _note(context.error)
-
-
-def _note(error: Exception) -> None:
-    """Log the kind of error and its place, never its text (URLs hold the token)."""
-    if isinstance(error, TelegramError):
-        _log.warning("Telegram refused a request (%s)", type(error).__name__)
-        return
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"
-    _log.error("An update could not be handled (%s at %s)", type(error).__name__, place)

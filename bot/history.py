@@ -30,6 +30,7 @@ class Planned:
     Attributes:
         text: a bubble, a line of the bot's own, an emoji; of a silence nothing.
         is_sent: whether it was done.
+        adapter: which version wrote it.
         target: the message that an emoji is put to.
     """
 
@@ -37,6 +38,7 @@ class Planned:
     text: str
     is_sent: bool
     act: Act = "owner"
+    adapter: str | None = None
     target: int | None = None
 
 
@@ -141,12 +143,12 @@ class History:
     def planned(self, chat_id: int) -> list[Planned]:
         """What was made of what is unsettled in a chat, in order; empty when nothing was yet."""
         rows = self._db.execute(
-            "select id, text, message_id is not null, speaker, reply_to from bot_messages"
+            "select id, text, message_id is not null, speaker, adapter, reply_to from bot_messages"
             " where chat_id = ? and speaker in ('owner', 'line', 'reaction', 'silence') and update_id is not null"
             " order by id",
             [chat_id],
         )
-        return [Planned(number, text, bool(is_sent), act, target) for number, text, is_sent, act, target in rows]
+        return [Planned(number, text, bool(is_sent), *about) for number, text, is_sent, *about in rows]
 
     def last_act(self, chat_id: int) -> Act | None:
         """What was done last in a chat since the last reset; None before anything was."""
@@ -159,14 +161,9 @@ class History:
         return act
 
     def plan_busy(self, update_id: int, chat_id: int, text: str, at: float, quiet: float) -> bool:
-        """Store that somebody is told to wait a moment, before they are: a kill does not tell them twice.
+        """Store that somebody is told to wait a moment, before they are; returns whether they are to be told.
 
-        Args:
-            update_id: any that waits.
-            quiet: seconds for which they are not told again.
-
-        Returns:
-            whether they are to be told: not if they were since, or for what still waits.
+        They are not if they were within the last `quiet` seconds, or for what still waits.
         """
         told = self._db.execute(
             "select 1 from bot_messages where chat_id = ? and speaker = ? and (sent_at > ? or update_id is not null)"

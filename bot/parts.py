@@ -33,8 +33,11 @@ from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pause import Pause
 from bot.people import People
+from bot.quiz import Quiz
 from bot.retrain import Retraining
+from bot.speech import Speech
 from bot.switches import Switches
+from bot.tries import Tries
 from bot.tuning import Tuning
 from bot.versions import Versions
 from bot.welcome import Welcome
@@ -42,6 +45,7 @@ from bot.why import Why
 from inference.generator import Generator
 from inference.server.records import Records
 from twin.jobs import JobQueue
+from twin.quizzes import Quizzes
 from twin.registry import Registry
 from twin.settings import Settings
 from twin.store import Store
@@ -74,15 +78,21 @@ class Parts:
         tuning = Tuning(settings, switches)
         self.engine = Engine(settings, build, tuning.how)
         owner = owner_of(settings)
+        self.speech = Speech(settings, tuning.language)
+        registry, records = Registry(settings.adapters, db), Records(settings, clock)
+        self.tries = Tries(bot, owner, self.engine, registry, records, switches, rhythm)
         connections = Connections(db, bot, owner, rhythm, clock)
+        outlet = Outlet(bot, rhythm, connections.sending)
         conversation = (
             settings,
             bot,
-            Outlet(bot, rhythm, connections.sending),
+            outlet,
             inbox,
             self._history,
             store.dialog_table,
             self.engine,
+            self.tries,
+            self.speech,
             rhythm,
             self.settle,
             tuning.pacing,
@@ -91,11 +101,11 @@ class Parts:
         # whatever decides whether an update is answered at all
         people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
-        self.access = Access(settings, people, invites)
+        self.access = Access(settings, people, invites, self.speech)
         self.guests = Guests(bot, self.access.owner, people, invites, rhythm)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
-        self.welcome = Welcome(self.access, limits, disclosure, self._history, rhythm)
+        self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)
         # the owner's own chats
         modes, drafts = Modes(db, telegram.business, clock), Drafts(db, clock)
         self.owners_chats = OwnersChats(
@@ -134,13 +144,31 @@ class Parts:
             self._history,
             self.engine,
             JobQueue(db),
-            Registry(settings.adapters, db),
+            registry,
+            self.speech,
             rhythm,
             clock,
             lambda: self.pause.since,
+            lambda: self.tries.version,
         )
-        versions = Versions(Records(settings, clock))
-        self.desk = Desk(versions, Why(settings, self._history), tuning, self._history, disclosure, rhythm)
+        versions = Versions(records, self.tries)
+        quizzes = Quizzes(db)
+        self.quiz = Quiz(
+            settings,
+            bot,
+            self.access.owner,
+            outlet,
+            self.engine,
+            self.tries,
+            registry,
+            store.dialog_table,
+            quizzes,
+            self.speech,
+            rhythm,
+        )
+        self.desk = Desk(
+            versions, Why(settings, self._history), tuning, self._history, disclosure, quizzes, self.speech, rhythm
+        )
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""

@@ -23,8 +23,9 @@ from bot.access import Handler
 from bot.business.cards import PREFIX as BUSINESS_PREFIX
 from bot.business.desk import OnCard
 from bot.desk import FORGET_PREFIX
-from bot.handlers import log_failure
+from bot.failures import log_failure
 from bot.parts import Parts
+from bot.quiz import PREFIX as QUIZ_PREFIX
 from bot.versions import PREFIX as VERSION_PREFIX
 
 App = Application[Any, Any, Any, Any, Any, Any]
@@ -45,7 +46,8 @@ def register(app: App, parts: Parts) -> None:
 
 def _add_gates(app: App, parts: Parts) -> None:
     """What every update passes first."""
-    app.add_handler(TypeHandler(Update, parts.access.gate), group=-2)
+    app.add_handler(TypeHandler(Update, parts.access.gate), group=-3)
+    app.add_handler(TypeHandler(Update, parts.speech.gate), group=-2)
     app.add_handler(TypeHandler(Update, parts.welcome.gate), group=-1)
 
 
@@ -68,6 +70,7 @@ def _everybodys(parts: Parts) -> dict[str, Handler]:
         "help": parts.commands.help,
         "status": parts.commands.status,
         "forget": parts.desk.forget,
+        "quiz": parts.quiz.command,
         "reset": parts.conversations.after_answers(parts.commands.reset),
     }
 
@@ -93,6 +96,7 @@ def _add_buttons(app: App, parts: Parts) -> None:
     app.add_handler(CallbackQueryHandler(version_button, pattern=f"^{VERSION_PREFIX}"))
     forget_button = parts.conversations.after_answers(parts.desk.forget_button)
     app.add_handler(CallbackQueryHandler(forget_button, pattern=f"^{FORGET_PREFIX}"))
+    app.add_handler(CallbackQueryHandler(parts.quiz.button, pattern=f"^{QUIZ_PREFIX}"))
     business_button = parts.access.owner_only(parts.business.pressed)
     app.add_handler(CallbackQueryHandler(business_button, pattern=f"^{BUSINESS_PREFIX}"))
     app.add_handler(CallbackQueryHandler(parts.desk.unknown_button))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bot.bursts import Burst
-from bot.engine import Engine
 from bot.history import History, Planned
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
@@ -28,7 +27,6 @@ class Sending:
         self,
         history: History,
         outlet: Outlet,
-        engine: Engine,
         pauses: Pauses,
         rhythm: Rhythm,
         send_one: Callable[[int, Planned], Coroutine[Any, Any, bool]],
@@ -36,7 +34,6 @@ class Sending:
         self._history = history
         self._send_one = send_one
         self._outlet = outlet
-        self._engine = engine
         self._pauses = pauses
         self._rhythm = rhythm
 
@@ -46,11 +43,10 @@ class Sending:
         Returns:
             what could not be done; it is still planned, and so is what comes after it.
         """
-        serving = self._engine.serving
         for number, planned in enumerate(self._history.planned(burst.chat_id)):
             if planned.is_sent:
                 continue
-            seconds = self._pauses.before(serving.adapter if serving else None, planned.text) if number else 0
+            seconds = self._pauses.before(planned.adapter, planned.text) if number else 0
             if seconds > 0:
                 async with self._outlet.typing(burst.chat_id):
                     await burst.pause(seconds)

@@ -1,4 +1,4 @@
-"""/versions and /rollback: which versions there are, how good they are, and which of them serves.
+"""/versions and /rollback: which versions there are, how good they are, which of them serves, and trying another.
 
 Knows nothing of Telegram's requests: texts and buttons out, the buttons' words in. Versions are looked up by
 the registry, which takes no name that could be a path.
@@ -14,15 +14,15 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import InlineKeyboardButtonLimit
 
 from bot import wording
+from bot.buttons import Screen
+from bot.tries import Tries
 from inference.server.records import Records
-from twin.errors import TwinError
+from twin.errors import AdapterError, TwinError
 
 PREFIX = "version:"
 _LIST, _BACK = f"{PREFIX}list", f"{PREFIX}back"
-_SHOW, _PROMOTE = f"{PREFIX}show:", f"{PREFIX}promote:"
+_SHOW, _PROMOTE, _TRY, _STOP = f"{PREFIX}show:", f"{PREFIX}promote:", f"{PREFIX}try:", f"{PREFIX}stop"
 _MOST = 12
-
-Screen = tuple[str, InlineKeyboardMarkup | None]
 
 
 class Versions:
@@ -30,10 +30,12 @@ class Versions:
 
     Args:
         records: asked in threads: it reads files and has connections of its own.
+        tries: of a version in the owner's own chat.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, tries: Tries) -> None:
         self._records = records
+        self._tries = tries
 
     async def listing(self) -> Screen:
         """The newest versions, with a button for each."""
@@ -44,16 +46,18 @@ class Versions:
             [_button(f"{'★ ' if version['promoted'] else ''}{version['version']}", _SHOW + version["version"])]
             for version in versions[:_MOST]
         ]
-        rows.append([_button("Roll back", _BACK)])
-        return wording.versions([_facts(version) for version in versions[:_MOST]], len(versions)), _keyboard(rows)
+        tried = self._tries.version
+        rows.append([_button("Roll back", _BACK), *([_button("Stop trying", _STOP)] if tried else [])])
+        facts = [_facts(version, tried) for version in versions[:_MOST]]
+        return wording.versions(facts, len(versions)), _keyboard(rows)
 
     async def rollback(self) -> Screen:
         """Go back to the version that served before; says why if that cannot be."""
         try:
             version = await asyncio.to_thread(self._records.rollback)
         except TwinError as error:
-            return str(error), _keyboard([[_button("Versions", _LIST)]])
-        return wording.serves(version), _keyboard([[_button("Versions", _LIST)]])
+            return str(error), _TO_LIST
+        return wording.serves(version), _TO_LIST
 
     async def pressed(self, data: str) -> Screen:
         """What a button leads to; data that no button of these has is answered with the list."""
@@ -63,26 +67,42 @@ class Versions:
             return await self._show(data.removeprefix(_SHOW))
         if data.startswith(_PROMOTE):
             return await self._promote(data.removeprefix(_PROMOTE))
+        if data.startswith(_TRY):
+            return await self._try(data.removeprefix(_TRY))
+        if data == _STOP:
+            return wording.tries_no_more(self._tries.stop()), _TO_LIST
         return await self.listing()
 
     async def _show(self, version: str) -> Screen:
         versions = (await asyncio.to_thread(self._records.state, None))["versions"]
         found = next((row for row in versions if row["version"] == version), None)
         if found is None:
-            return wording.NO_SUCH_VERSION, _keyboard([[_button("Versions", _LIST)]])
-        promote = [] if found["promoted"] else [_button("Promote", _PROMOTE + version)]
-        return wording.version(_facts(found), found["metrics"]), _keyboard([promote, [_button("Versions", _LIST)]])
+            return wording.NO_SUCH_VERSION, _TO_LIST
+        tried = self._tries.version
+        trying = _button("Stop trying", _STOP) if tried == version else _button("Try", _TRY + version)
+        choices = [] if found["promoted"] else [trying, _button("Promote", _PROMOTE + version)]
+        text = wording.version(_facts(found, tried), found["metrics"])
+        return text, _keyboard([choices, [_button("Versions", _LIST)]])
+
+    async def _try(self, version: str) -> Screen:
+        try:
+            await self._tries.begin(version)
+        except AdapterError as error:
+            return wording.cannot_be_tried(version, str(error)), _TO_LIST
+        await self._tries.look()  # it may have been promoted meanwhile
+        if self._tries.version != version:
+            return await self.listing()
+        return wording.tries(version), _keyboard([[_button("Stop trying", _STOP)], [_button("Versions", _LIST)]])
 
     async def _promote(self, version: str) -> Screen:
-        back = _keyboard([[_button("Versions", _LIST)]])
         try:
             await asyncio.to_thread(self._records.promote, version)
         except TwinError as error:
-            return str(error), back
-        return wording.serves(version), back
+            return str(error), _TO_LIST
+        return wording.serves(version), _TO_LIST
 
 
-def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(row: Mapping[str, Any], tried: str | None) -> dict[str, Any]:
     """What is told of a version: its name and state, and the twin's headline figures of its last report."""
     report = row["fidelity"] or {}
     systems = report.get("systems") or [report | {"name": "twin"}]  # the gate's report tells of the twin alone
@@ -94,9 +114,12 @@ def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
         "Copied beyond your own rate": _value(twin, "copying", "excess"),
     }
     state = "damaged" if row["damaged"] else "stale" if row["stale"] else "serves" if row["promoted"] else ""
+    if row["version"] == tried:
+        state = "you try it"
     return {
         "name": row["version"],
         "state": state,
+        "quizzes": row["quizzes"],
         "kind": report.get("kind"),
         "figures": {name: value for name, value in figures.items() if value is not None},
     }
@@ -118,3 +141,6 @@ def _button(text: str, data: str) -> InlineKeyboardButton | None:
 def _keyboard(rows: list[list[InlineKeyboardButton | None]]) -> InlineKeyboardMarkup:
     kept = [[button for button in row if button is not None] for row in rows]
     return InlineKeyboardMarkup([row for row in kept if row])
+
+
+_TO_LIST = _keyboard([[_button("Versions", _LIST)]])

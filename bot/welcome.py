@@ -13,7 +13,6 @@ from telegram import Message, Update
 from telegram.error import TelegramError
 from telegram.ext import ApplicationHandlerStop
 
-from bot import wording
 from bot.access import Access, sender_and_message
 from bot.delivery import deliver
 from bot.disclosure import Disclosure
@@ -21,6 +20,7 @@ from bot.history import History
 from bot.incoming import as_message
 from bot.limits import Limit, Limits
 from bot.pacing import Rhythm
+from bot.speech import Speech
 from twin.conversations import fate
 
 _log = logging.getLogger(__name__)
@@ -30,12 +30,19 @@ class Welcome:
     """The second handler of every update."""
 
     def __init__(
-        self, access: Access, limits: Limits, disclosure: Disclosure, history: History, rhythm: Rhythm
+        self,
+        access: Access,
+        limits: Limits,
+        disclosure: Disclosure,
+        history: History,
+        speech: Speech,
+        rhythm: Rhythm,
     ) -> None:
         self._access = access
         self._limits = limits
         self._disclosure = disclosure
         self._history = history
+        self._speech = speech
         self._rhythm = rhythm
 
     async def gate(self, update: Update, _: Any) -> None:
@@ -49,13 +56,14 @@ class Welcome:
             await self._refuse(update, message, sender.id, limit)
             raise ApplicationHandlerStop
         if update.message is not None and self._disclosure.is_due(sender.id):
-            await self._tell(message, await self._disclosure.line())
+            await self._tell(message, self._speech.say(sender.id, "disclosure"))
             self._disclosure.told(sender.id)
 
     async def _refuse(self, update: Update, message: Message, user_id: int, limit: Limit) -> None:
         if update.message is not None and fate(heard := as_message(message)) == "shown":
             self._history.hear(update.update_id, heard)
-        text = wording.over(limit.name, limit.most) if self._limits.is_news(limit, user_id) else None
+        is_news = self._limits.is_news(limit, user_id)
+        text = self._speech.say(user_id, f"over_{limit.name}", most=limit.most) if is_news else None
         if update.callback_query is not None:
             await update.callback_query.answer(text)
         elif text is not None:

@@ -1,6 +1,6 @@
-"""What the bot says of itself: greetings, the state of the twin, the course of a training.
+"""What the bot says of itself to its owner: the state of the twin, the course of a training, who may talk.
 
-Knows nothing of Telegram, the database or the clock: facts in, words out.
+Knows nothing of Telegram, the database or the clock: facts in, words out. What guests read stands in bot/phrases.toml.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from typing import Any
 
 from bot.engine import Serving
 from bot.people import Person
+from bot.phrases import commands, languages
 from twin.jobs import Job
+from twin.language import FALLBACK
 
 _SHOWN = 300  # characters of what was said once
 
-COMMANDS = {
-    "start": "what this is",
-    "help": "the commands",
-    "status": "which version answers, and how good it is",
-    "reset": "start a fresh conversation",
-    "forget": "delete what I keep of our chat",
-}
-OWNER_COMMANDS = COMMANDS | {
+OWNER_COMMANDS = commands(FALLBACK) | {
     "retrain": "train on what is new, and follow it here",
     "allow": "let somebody talk to the twin: an id, link, or nothing for the list",
     "deny": "keep somebody out",
@@ -31,14 +26,13 @@ OWNER_COMMANDS = COMMANDS | {
     "versions": "what was trained, how good it is, which serves",
     "rollback": "go back to the version that served before",
     "why": "as an answer to a message of the twin's: who wrote it, and after what",
-    "settings": "temperature and pacing",
+    "settings": "temperature, pacing and the language I speak to guests",
     "business": "what I do in your own chats: nothing, suggest, answer",
 }
 RETRAIN_USAGE = (
     "/retrain trains on what is new, and lets it serve if it is better; /retrain force lets it serve in any case."
 )
 FORCED = "Whatever it comes to, it will serve: you forced it."
-RESET = "Fresh start: I no longer look at what was said before."
 WHO = (
     "Send /allow ID or /deny ID with a Telegram user id, or answer a message that you forwarded from them with /allow"
     " or /deny. /allow link makes an invite."
@@ -47,42 +41,35 @@ HIDDEN = "Their account hides who wrote what you forward: use their id, or send 
 NOT_YOURSELF = "You are always allowed: this is your twin."
 NO_VERSION = "There is no version yet: /retrain makes the first."
 NO_SUCH_VERSION = "There is no such version."
-FORGET = "Delete all that I keep of our chat? I will not know any more what we said. That cannot be taken back."
-KEPT = "Nothing was deleted."
 WHY_USAGE = "Send /why as an answer to a message that the twin wrote."
 SETTINGS_USAGE = (
-    "/settings temperature 0.8 (0 to 2), /settings pacing owner or fast; the word default goes back to twin.toml."
+    "/settings temperature 0.8 (0 to 2), /settings pacing owner or fast, /settings language auto or "
+    f"{', '.join(sorted(languages()))}; the word default goes back to twin.toml."
 )
 
 
-def greeting(owner: str) -> str:
-    """The answer to /start."""
-    return (
-        f"Hi! I am a program that texts like {owner}. Just write to me, as you would to a person. /help has the rest."
-    )
-
-
-def help_text(*, for_owner: bool) -> str:
+def help_text(commands: Mapping[str, str] = OWNER_COMMANDS) -> str:
     """The answer to /help."""
-    commands = OWNER_COMMANDS if for_owner else COMMANDS
     return "\n".join(f"/{name} - {what}" for name, what in commands.items())
 
 
-def untrained(refused: str | None, *, for_owner: bool) -> str:
-    """The answer to every message while no trained version serves.
+def untrained(refused: str | None) -> str:
+    """The answer to every message of the owner's while no trained version serves.
 
     Args:
         refused: why the promoted version does not serve, as a sentence; None when there is none.
     """
-    if not for_owner:
-        return "I have not learned to answer yet. Try again another day."
     if refused:
         return f"I cannot answer: the promoted version does not serve. {refused}"
     return "I have not learned to answer yet: send /retrain."
 
 
 def status(
-    serving: Serving | None, metrics: Mapping[str, Any], job: Job | None, paused_since: float | None = None
+    serving: Serving | None,
+    metrics: Mapping[str, Any],
+    job: Job | None,
+    paused_since: float | None = None,
+    tried: str | None = None,
 ) -> str:
     """The answer to /status.
 
@@ -91,6 +78,7 @@ def status(
         metrics: of the serving adapter; those called `val_*` are held-out ones.
         job: the newest training, if there was any.
         paused_since: when the owner paused it, in UTC epoch seconds.
+        tried: the version that answers the owner's own chat instead; for the owner's eyes.
     """
     lines = []
     if paused_since is not None:
@@ -101,6 +89,8 @@ def status(
         lines.append("No trained version answers yet.")
     else:
         lines.append(f"Version {serving.adapter} answers.")
+    if tried is not None:
+        lines.append(f"You try version {tried} in this chat: /versions ends it.")
     if serving is not None and serving.refused:
         lines.append(f"The promoted version does not serve. {serving.refused}")
     lines += _held_out(metrics)
@@ -169,13 +159,10 @@ def resumed(given_up: int, hours: float) -> str:
     return f"I answer again. Older than {hours:g} hours, and left unanswered: {given_up}."
 
 
-def over(limit: str, most: int) -> str:
-    """What somebody is told whose message is over a limit; see `Limits`."""
-    if limit == "minute":
-        return f"I am a program, and I answer at most {most} messages a minute. What is over that stays unanswered."
-    if limit == "day":
-        return f"I am a program, and I answer you at most {most} messages in 24 hours. That is reached for now."
-    return f"I am a program, and I answer at most {most} messages in 24 hours, of everybody. That is reached for now."
+def told_apart(score: Mapping[str, Any]) -> str:
+    """How often people found out in a quiz which answer was the owner's; see `twin.quizzes.Score`."""
+    share, low, high = (round(100 * score[name]) for name in ("share", "low", "high"))
+    return f"told from you in {score['right']:,} of {score['count']:,} quizzes ({share} %; 95 %: {low}-{high})"
 
 
 def versions(facts: Sequence[Mapping[str, Any]], in_all: int) -> str:
@@ -188,8 +175,10 @@ def versions(facts: Sequence[Mapping[str, Any]], in_all: int) -> str:
 
 def version(facts: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """One version: its held-out metrics, and what its last report says."""
-    lines = [_version_line({**facts, "figures": {}}), *_held_out(metrics)]
+    lines = [_version_line({**facts, "figures": {}, "quizzes": None}), *_held_out(metrics)]
     lines += [f"{name}: {_number(value)}" for name, value in facts["figures"].items()]
+    if facts["quizzes"]:
+        lines.append(told_apart(facts["quizzes"]).capitalize())
     if not facts["figures"]:
         lines.append(f"How much it sounds like you was not measured: `twin eval {facts['name']}` does it.")
     return "\n".join(lines)
@@ -200,9 +189,32 @@ def serves(version: str) -> str:
     return f"Version {version} answers from the next message on."
 
 
-def forgotten(count: int) -> str:
-    """What somebody is told whose chat was deleted."""
-    return f"Deleted: {count} messages. What you wrote to my owner elsewhere is not mine to delete."
+def tries(version: str) -> str:
+    """What is told when the owner begins to try a version."""
+    return (
+        f"Version {version} answers you in this chat from your next message on, and nobody else."
+        " /versions has the button that ends it."
+    )
+
+
+def tries_no_more(version: str | None) -> str:
+    """What is told when the owner ends that; None: there was nothing to end."""
+    return f"Version {version} is not tried any more." if version else "No version is being tried."
+
+
+def cannot_be_tried(version: str, why: str) -> str:
+    """Why a version does not answer the owner's chat, or not any more."""
+    return f"Version {version} cannot be tried; the one that serves answers. {why}"
+
+
+def tried_serves(version: str) -> str:
+    """What is told when a version that was tried was promoted."""
+    return f"Version {version}, which you tried, serves everybody now: the trial is over."
+
+
+def tried_is_stale(version: str) -> str:
+    """What is told when a version that was tried learned from something forgotten meanwhile."""
+    return f"The trial of version {version} is over: it learned from messages that you wanted forgotten."
 
 
 def why(adapter: str | None, at: datetime, moments: Sequence[tuple[str, Sequence[str]]] | None) -> str:
@@ -224,7 +236,9 @@ def settings(values: Mapping[str, tuple[Any, bool]]) -> str:
 def _version_line(facts: Mapping[str, Any]) -> str:
     state = f" ({facts['state']})" if facts["state"] else ""
     fidelity = facts["figures"].get("Fidelity")
-    return f"{facts['name']}{state}" + (f": fidelity {_number(fidelity)}" if fidelity is not None else "")
+    told = [f"fidelity {_number(fidelity)}"] if fidelity is not None else []
+    told += [told_apart(facts["quizzes"])] if facts["quizzes"] else []
+    return f"{facts['name']}{state}" + (f": {', '.join(told)}" if told else "")
 
 
 def _held_out(metrics: Mapping[str, Any]) -> list[str]:

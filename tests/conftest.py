@@ -20,6 +20,9 @@ from twin.cli import main
 from twin.settings import Settings, load_settings
 from twin.store import Store
 
+# Before torch is imported: the suite's workers share the cores, and on models as tiny as these more threads only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A loaded machine is no failure of a property.
 hypothesis_settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("unhurried")

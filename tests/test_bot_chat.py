@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from lo_bot_api_emulator import ApiRefusal
 
-from bot.handlers import APOLOGY
+from bot.phrases import phrase
 from inference.generator import ANYHOW, TwinReply, Wish
 from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
 from twin.errors import ModelError
@@ -161,7 +161,7 @@ def test_a_failing_reply_is_apologised_for_and_the_bot_goes_on(
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), lambda: Parrot(say)):
             await api.write(FRIEND, "crash")
             await api.write(FRIEND, "and now?")
-            await api.until(lambda: api.texts(FRIEND) == [APOLOGY, "fine"])
+            await api.until(lambda: api.texts(FRIEND) == [phrase("en", "apology"), "fine"])
 
     asyncio.run(scene())
     assert "RuntimeError" in caplog.text and "crash" not in caplog.text

@@ -12,12 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from telegram.ext import ExtBot
 
 from bot import wording
+from bot.engine import Engine
+from bot.phrases import phrase
+from bot.switches import Switches
+from bot.tries import Tries
 from bot.versions import Versions
 from inference.generator import ANYHOW, TwinReply, Wish
 from inference.server.records import Records
-from tests.bot_api import FRIEND, OWNER, STRANGER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
 from tests.bot_versions import publish
 from twin.evaluations import Evaluations
 from twin.messages import Conversation, Session, Turn
@@ -118,13 +123,16 @@ def test_a_button_with_a_path_in_it_leads_nowhere(tmp_path: Path, name: str) -> 
 @given(st.text(max_size=64))
 def test_no_button_data_whatever_breaks_or_promotes_anything(tmp_path_factory: Any, data: str) -> None:
     home = tmp_path_factory.mktemp("home")
-    Store.open(home / "twin.db").close()
-    versions = Versions(Records(Settings(home=home), lambda: 0.0))
-    for prefix in ("version:", "version:show:", "version:promote:"):
-        text, _ = asyncio.run(versions.pressed(prefix + data))
-        assert text
+    settings = Settings(home=home)
     with Store.open(home / "twin.db") as store:
-        assert Registry(home / "adapters", store.db).history() == []
+        registry, records = Registry(home / "adapters", store.db), Records(settings, lambda: 0.0)
+        engine = Engine(settings, Parrot)
+        tries = Tries(ExtBot(TOKEN), OWNER, engine, registry, records, Switches(store.db), FAST)
+        versions = Versions(records, tries)
+        for prefix in ("version:", "version:show:", "version:promote:", "version:try:"):
+            text, _ = asyncio.run(versions.pressed(prefix + data))
+            assert text
+        assert registry.history() == [] and tries.version is None
 
 
 def test_a_version_that_was_damaged_is_not_promoted_and_that_is_said(tmp_path: Path) -> None:
@@ -150,10 +158,10 @@ def test_a_guest_forgets_their_own_chat_after_saying_so_twice_and_no_other(tmp_p
                 await api.write(FRIEND, "lemon tart")
                 await api.until(lambda: "you said lemon tart" in api.texts(FRIEND))
                 await _ask(api, OWNER, "plum cake")
-                assert await _ask(api, FRIEND, "/forget") == wording.FORGET
-                assert await _press(api, FRIEND, api.buttons(FRIEND)["Keep"]) == wording.KEPT
-                assert await _press(api, FRIEND, "forget:everything") == wording.KEPT
-                assert await _press(api, FRIEND, "forget:yes") == wording.forgotten(2)
+                assert await _ask(api, FRIEND, "/forget") == phrase("en", "forget")
+                assert await _press(api, FRIEND, api.buttons(FRIEND)["Keep"]) == phrase("en", "kept")
+                assert await _press(api, FRIEND, "forget:everything") == phrase("en", "kept")
+                assert await _press(api, FRIEND, "forget:yes") == phrase("en", "forgotten", count=2)
                 assert "digital twin" in await _ask(api, FRIEND, "who are you")
 
     asyncio.run(scene())

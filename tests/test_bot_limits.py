@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import wording
-from bot.disclosure import line
 from bot.limits import DAY, MINUTE, Limits
+from bot.phrases import phrase
 from tests.bot_api import FRIEND, OWNER, STRANGER, BotApi, Parrot, bot_api, bot_settings, running_bot
 from twin.sections import UNNAMED, Telegram
 from twin.store import Store
@@ -86,7 +85,7 @@ async def _ask(api: BotApi, user: int, text: str) -> str:
 
 def test_over_the_limit_one_is_told_so_once_and_the_owner_has_none(tmp_path: Path) -> None:
     parrot = Parrot()
-    told = wording.over("day", 2)
+    told = phrase("en", "over_day", most=2)
 
     async def scene() -> None:
         async with bot_api() as api:
@@ -117,7 +116,7 @@ def test_everybody_together_is_limited_too(tmp_path: Path) -> None:
             limits = {"messages_per_day_in_all": 1, "allowed_ids": [FRIEND, STRANGER]}
             async with running_bot(api, bot_settings(tmp_path, api, telegram=limits), Parrot):
                 assert await _ask(api, FRIEND, "hi") == "you said hi"
-                assert await _ask(api, STRANGER, "hi") == wording.over("all", 1)
+                assert await _ask(api, STRANGER, "hi") == phrase("en", "over_all", most=1)
 
     asyncio.run(scene())
 
@@ -146,9 +145,9 @@ def test_the_first_thing_a_guest_reads_is_that_a_program_answers_and_they_read_i
     [
         ("en", "Ada", "This is a digital twin of Ada: a program that writes as they do."),
         ("cy", "Ada", "This is a digital twin of Ada: a program that writes as they do."),
-        ("de", UNNAMED, "This is a digital twin: a program that writes as its owner does."),
+        ("en", UNNAMED, "This is a digital twin: a program that writes as its owner does."),
         ("ru", "Ада {name}", "Здесь отвечает программа, цифровой двойник. Она пишет так же, как Ада {name}."),
     ],
 )
 def test_the_line_is_in_the_owners_language_if_it_has_words(language: str, name: str, told: str) -> None:
-    assert line(language, name) == told
+    assert phrase(language, "disclosure", name) == told

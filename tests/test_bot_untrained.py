@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import wording
+from bot.phrases import phrase
 from tests.bot_api import FRIEND, OWNER, Parrot, bot_api, bot_settings, running_bot
 from twin.store import Store
 
@@ -36,7 +36,7 @@ def test_everybody_gets_a_stock_line_that_is_not_the_twins_and_the_owner_the_rea
 ) -> None:
     parrot = Parrot(adapter=None, refused=refused)
     to_friend, to_owner = _answers(tmp_path, lambda: parrot, FRIEND, OWNER)
-    assert to_friend == wording.untrained(refused, for_owner=False)
+    assert to_friend == phrase("en", "untrained")
     assert "retrain" not in to_friend and "adapter" not in to_friend
     assert for_owner in to_owner
     assert parrot.asked == []
@@ -55,5 +55,5 @@ def test_the_first_trained_version_answers_from_the_next_message_on(tmp_path: Pa
 
     parrot = Learning()
     stock, reply = _answers(tmp_path, lambda: parrot, FRIEND, FRIEND)
-    assert stock == wording.untrained(None, for_owner=False) and reply == "you said hi"
+    assert stock == phrase("en", "untrained") and reply == "you said hi"
     assert parrot.asked == [[("other", ["hi", "hi"])]]

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.generator import build_generator
-from tests.bot_api import FRIEND, OWNER, TOKEN, bot_api, bot_settings, running_bot
+from tests.bot_api import FRIEND, OWNER, TOKEN, bot_api
 from tests.chats import ANSWERS, QUESTIONS, START
 from twin.registry import Registry
 from twin.store import Store
@@ -56,7 +55,6 @@ def twin(tmp_path, tiny_base):
         "TWIN_TELEGRAM__PACING": "fast",
         "TWIN_TELEGRAM__DEBOUNCE_SECONDS": "0.2",
         "TWIN_TELEGRAM__BUSY_SECONDS": "0",
-        "OMP_NUM_THREADS": "1",
     }
     export = tmp_path / "result.json"
     export.write_text(json.dumps(export_of(days=30)))
@@ -79,41 +77,10 @@ class Twin:
         return subprocess.Popen([sys.executable, "-m", "twin", *arguments], env=self.environment | more)
 
 
-def test_retrain_in_telegram_swaps_the_adapter_without_a_restart(tmp_path, tiny_base, twin):
+def test_twin_up_answers_retrains_answers_with_the_new_adapter_and_stops_cleanly(tmp_path, twin):
     home = tmp_path / "home"
     first = json.loads(twin("train", "--json"))
     assert first["promoted"]
-
-    async def scene() -> None:
-        async with bot_api() as api:
-            options = {"base": {"model": str(tiny_base())}, "reply": {"max_tokens": 16, "temperature": 1.0}}
-            settings = bot_settings(home, api, telegram={"pacing": "fast"}, **options)
-            worker = twin.start("worker")
-            try:
-                async with running_bot(api, settings, lambda: build_generator(settings)):
-                    await api.write(FRIEND, "hey")
-                    await api.until(lambda: answered_by(home, FRIEND))
-                    assert set(answered_by(home, FRIEND)) == {first["version"]}
-                    assert api.methods(FRIEND)[0] == "sendChatAction"
-                    await api.write(OWNER, "/retrain")
-                    await api.until(lambda: any("answers from the next message" in m for m in api.shown(OWNER)), 240)
-                    with Store.open(settings.database) as store:
-                        second = Registry(settings.adapters, store.db).current()
-                    assert second not in (None, first["version"])
-                    before = len(answered_by(home, FRIEND))
-                    await api.write(FRIEND, "are you coming tonight?")
-                    await api.until(lambda: len(answered_by(home, FRIEND)) > before)
-                    assert set(answered_by(home, FRIEND)[before:]) == {second}
-            finally:
-                worker.terminate()
-                assert worker.wait(60) == 0
-
-    asyncio.run(scene())
-
-
-def test_twin_up_answers_retrains_and_stops_cleanly(tmp_path, twin):
-    home = tmp_path / "home"
-    first = json.loads(twin("train", "--json"))["version"]
 
     async def scene() -> None:
         async with bot_api() as api:
@@ -122,13 +89,23 @@ def test_twin_up_answers_retrains_and_stops_cleanly(tmp_path, twin):
                 TWIN_BOT_TOKEN=TOKEN,
                 TWIN_TELEGRAM__BOT_API_URL=api.url,
                 TWIN_TELEGRAM__OWNER_ID=str(OWNER),
+                TWIN_TELEGRAM__ALLOWED_IDS=f"[{FRIEND}]",
+                TWIN_TELEGRAM__DISCLOSURE="false",
             )
             try:
-                await api.write(OWNER, "hey")
-                await api.until(lambda: answered_by(home, OWNER), 120)
-                assert set(answered_by(home, OWNER)) == {first}
+                await api.write(FRIEND, "hey")
+                await api.until(lambda: answered_by(home, FRIEND), 120)
+                assert set(answered_by(home, FRIEND)) == {first["version"]}
+                assert api.methods(FRIEND)[0] == "sendChatAction"
                 await api.write(OWNER, "/retrain")
                 await api.until(lambda: any("answers from the next message" in m for m in api.shown(OWNER)), 240)
+                with Store.open(home / "twin.db") as store:
+                    second = Registry(home / "adapters", store.db).current()
+                assert second not in (None, first["version"])
+                before = len(answered_by(home, FRIEND))
+                await api.write(FRIEND, "are you coming tonight?")
+                await api.until(lambda: len(answered_by(home, FRIEND)) > before, 120)
+                assert set(answered_by(home, FRIEND)[before:]) == {second}
             finally:
                 up.terminate()
                 assert await asyncio.to_thread(up.wait, 60) == 0

@@ -432,3 +432,24 @@ def m020_business(db: Database) -> None:
     )
     drafts.create_index(["place", "outcome"])
     drafts.create_index(["card_id"])
+
+
+@migrations()
+def m021_quizzes(db: Database) -> None:
+    """Who told the owner from which version, at which moment (a hash), and which menu somebody was shown."""
+    db.table("quizzes").create(
+        {
+            "id": int,
+            "version": str,
+            "user_id": int,
+            "moment": str,
+            "side": str,
+            "asked_at": float,
+            "is_right": int,
+            "answered_at": float,
+        },
+        pk="id",
+        not_null={"version", "user_id", "moment", "side", "asked_at"},
+    )
+    db.table("quizzes").create_index(["version", "user_id"])
+    db.table("bot_people").add_column("menu", str)

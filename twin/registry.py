@@ -166,6 +166,16 @@ class Registry:
         Raises:
             AdapterError: it does not verify, is stale, or was made as an audit.
         """
+        manifest = self.may_answer(version)
+        self._db.table("promotions").insert({"version": version, "promoted_at": now, "reason": reason})
+        return manifest
+
+    def may_answer(self, version: str) -> Manifest:
+        """The manifest of a version that somebody may be answered by.
+
+        Raises:
+            AdapterError: it does not verify, is stale, or was made as an audit.
+        """
         manifest = self.verify(version)
         self._refuse_stale(manifest)
         if manifest.metrics.get("canaries"):
@@ -173,7 +183,6 @@ class Registry:
                 f"The adapter {version} is an audit: made-up secrets were hidden in what it learned",
                 "set train.canaries = false and retrain",
             )
-        self._db.table("promotions").insert({"version": version, "promoted_at": now, "reason": reason})
         return manifest
 
     def rollback(self, now: float) -> str:

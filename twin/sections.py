@@ -16,6 +16,10 @@ from twin.marks import PeerShown, zone
 
 EMBEDDED_MODEL = "gemma3-270m"
 UNNAMED = "the owner"
+Language = Literal[
+    "auto", "en", "de", "fr", "es", "it", "pt", "ru", "uk", "pl", "tr", "zh", "ja", "ko", "ar", "fa", "he", "hi", "id"
+]
+"""What the bot itself can speak; "auto": as the person it speaks to."""
 
 
 class Section(BaseModel):
@@ -271,6 +275,9 @@ class Telegram(Section):
     )
     busy_phrases: tuple[str, ...] = Field(
         (), description='such lines: "one sec"; default: what you wrote most often of a few in your language'
+    )
+    language: Language = Field(
+        "auto", description="what the bot itself speaks to guests; auto: theirs as Telegram tells it, else yours"
     )
     disclosure: bool = Field(True, description="tell everybody, before the first reply, that a program answers")
     business: Literal["off", "draft", "auto"] = Field(

@@ -272,7 +272,7 @@ class OwnersChats(Conversations):
         """The first answer in a chat of the owner's is preceded by the line that a program gives it."""
         if self._disclosure.is_due(place):
             try:
-                await self._outlet.send(place, await self._disclosure.line())
+                await self._outlet.send(place, self._speech.say(chat_at(place), "disclosure"))
             except (BadRequest, Forbidden):  # so is what follows, and that is told
                 return
             self._disclosure.told(place)

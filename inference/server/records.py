@@ -16,6 +16,7 @@ from twin.errors import AdapterError
 from twin.evaluations import Evaluations
 from twin.jobs import RETRAIN, JobQueue
 from twin.manifest import Manifest
+from twin.quizzes import Quizzes
 from twin.registry import Registry
 from twin.settings import Settings
 from twin.store import Store
@@ -74,11 +75,21 @@ class Records:
                     "damaged": manifest is None,
                     "metrics": _held_out(manifest),
                     "fidelity": _fidelity(evaluations, version),
+                    "quizzes": Quizzes(registry.db).score(version).as_dict(),
                 }
                 for version, manifest in _manifests(registry)
             ]
             state: Document = _finite({"versions": versions, "training": _training(JobQueue(registry.db))})
             return state
+
+    def check(self, version: str) -> None:
+        """Whether somebody may be answered by a version, which need not serve.
+
+        Raises:
+            AdapterError: there is none of this name, or it may answer nobody.
+        """
+        with self._registry() as registry:
+            registry.may_answer(version)
 
     def promote(self, version: str) -> None:
         """Let a version serve from the next reply on.

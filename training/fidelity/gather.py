@@ -6,14 +6,15 @@ Knows nothing of models or measures. Only the owner's own dialogs count: what wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from training.cuts import SPLITS, Split
 from training.fidelity.material import Context, Material, Reply, bubbles_of
 from training.snapshot import Snapshot
 from twin.errors import DatasetError
-from twin.messages import Conversation, Session, Speaker
+from twin.held_out import answered, asked
+from twin.messages import Session, Speaker
 
 FULL, QUICK = 400, 100
 """How many contexts a report is made of."""
@@ -35,13 +36,13 @@ def gather(snapshot: Snapshot, contexts: int = FULL, part: Literal["val", "test"
     parts = {split: _numbered(snapshot, split) for split in SPLITS}
     if part == "val":
         parts |= {"test": parts["val"], "val": parts["train"]}
-    asked = evenly(_contexts(parts["test"]), contexts)
-    if not asked:
+    chosen = evenly(_contexts(parts["test"]), contexts)
+    if not chosen:
         raise DatasetError(f"The {part} part has no reply of yours", "ingest newer dialogs, then retrain")
     owner = {split: _replies(parts[split], "owner") for split in SPLITS}
     partner = {split: _replies(parts[split], "other") for split in SPLITS}
     return Material(
-        tuple(asked),
+        tuple(chosen),
         owner_train=owner["train"],
         owner_val=owner["val"],
         owner_test=owner["test"],
@@ -66,22 +67,12 @@ class Placed:
 
     def contexts(self) -> list[Context]:
         """Every moment in which the owner answers the other side with words that may be learned."""
-        return [
-            self._context(number) for number, turn in enumerate(self.session.turns) if number and turn.is_supervisable
-        ]
+        return [self._context(number) for number in answered(self.session)]
 
     def _context(self, number: int) -> Context:
-        """The moment before the owner's first own words in a turn.
-
-        A photo, or a quote of what is answered, with which the turn begins is part of what is asked.
-        """
-        turn = self.session.turns[number]
-        own = next(place for place, bubble in enumerate(turn.bubbles) if bubble.authored)
-        begun = (replace(turn, bubbles=turn.bubbles[:own]),) if own else ()
-        before = replace(self.session, turns=(*self.session.turns[:number], *begun))
         name = f"{self.session.chat_id}:{self.place}:{number}"
-        asked = Conversation.of(before, turn.started_at)
-        return Context(name, asked, self.session, number, Reply(bubbles_of(turn), self.dialog))
+        reply = Reply(bubbles_of(self.session.turns[number]), self.dialog)
+        return Context(name, asked(self.session, number), self.session, number, reply)
 
 
 def contexts_of(snapshot: Snapshot, split: Split) -> list[Context]:

@@ -9,7 +9,6 @@ was trained on scrubbed messages has only the last to give, and makes it up.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +20,10 @@ from training.fidelity.material import Bubbles, Measured
 from twin.messages import Conversation, Turn
 from twin.privacy import find_window
 from twin.privacy.vault import Vault
+from twin.shares import wilson
 
 Ask = Callable[[Sequence[Conversation]], Sequence[Bubbles]]
 _AT_ONCE = 16
-_Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,4 @@ def _share(count: int, of: int) -> Measured:
     """A share with its interval (Wilson 1927), which knows that none seen is not none ever; bootstrap does not."""
     if not of:
         return NOTHING
-    share, square = count / of, _Z * _Z / of
-    centre = (share + square / 2) / (1 + square)
-    reach = _Z * math.sqrt(share * (1 - share) / of + square / of / 4) / (1 + square)
-    return Measured(share, max(0.0, centre - reach), min(1.0, centre + reach))
+    return Measured(*wilson(count, of))
