@@ -141,7 +141,8 @@ class _Telling:
         self._task = asyncio.create_task(self._run(busy, burst, seconds))
 
     async def _run(self, busy: Busy, burst: Burst, seconds: float) -> None:
-        await busy.rhythm.clock.sleep(max(0.0, seconds))
+        if seconds > 0:
+            await busy.rhythm.clock.sleep(seconds)
         await busy.tell(burst, self._begun)
 
     async def over(self) -> None:
