@@ -168,9 +168,8 @@ class Parts:
             self.speech,
             rhythm,
         )
-        self.desk = Desk(
-            versions, Why(settings, self._history), tuning, self._history, disclosure, quizzes, self.speech, rhythm
-        )
+        why, elsewhere = Why(settings, self._history), self.owners_chats.forget
+        self.desk = Desk(versions, why, tuning, self._history, disclosure, quizzes, self.speech, rhythm, elsewhere)
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""
