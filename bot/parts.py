@@ -17,6 +17,7 @@ from bot.business.connections import Connections
 from bot.business.desk import BusinessDesk
 from bot.business.drafts import Drafts
 from bot.business.modes import Modes
+from bot.business.wording import KEPT_OUT
 from bot.commands import Commands
 from bot.denial import Denial
 from bot.desk import Desk
@@ -103,8 +104,8 @@ class Parts:
         people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites, self.speech)
-        denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
-        self.guests = Guests(bot, self.access.owner, people, invites, rhythm, denial.of)
+        self._denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
+        self.guests = Guests(bot, self.access.owner, people, invites, rhythm, self._keep_out)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
         self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)
@@ -134,6 +135,7 @@ class Parts:
             telegram.answer_within_hours,
             rhythm,
         )
+        self.pause.left = self.owners_chats.left
         self.cards = Cards(
             bot, owner, connections, modes, drafts, self._history, rhythm, lambda: self.pause.since is not None
         )
@@ -170,6 +172,11 @@ class Parts:
         )
         why, elsewhere = Why(settings, self._history), self.owners_chats.forget
         self.desk = Desk(versions, why, tuning, self._history, disclosure, quizzes, self.speech, rhythm, elsewhere)
+
+    async def _keep_out(self, user_id: int) -> None:
+        """Somebody gets no answer any more, in the bot's chats and in the owner's own."""
+        await self._denial.of(user_id)
+        await self.owners_chats.stop(user_id, KEPT_OUT)
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""

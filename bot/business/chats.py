@@ -122,6 +122,12 @@ class OwnersChats(Conversations):
             self._drafts.end(draft, "stale", note)
         self._give_up(place, await self.bursts.abandon(place))
 
+    def left(self, update_id: int) -> None:
+        """An update is left unanswered; if it was to send a suggestion, the card does not say any more that it was."""
+        draft = self._drafts.decided_by(update_id)
+        if draft is not None and self._history.has_planned(update_id):
+            self._refuse(draft.place, update_id, wording.PAUSED)
+
     async def forget(self, chat_id: int) -> int:
         """Delete what is kept of the chat with somebody, for good; returns how many messages that were."""
         place = owners_own(chat_id)
