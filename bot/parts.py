@@ -16,6 +16,7 @@ from bot.business.chats import OwnersChats
 from bot.business.connections import Connections
 from bot.business.desk import BusinessDesk
 from bot.business.drafts import Drafts
+from bot.business.leave import Leave
 from bot.business.modes import Modes
 from bot.business.wording import KEPT_OUT
 from bot.commands import Commands
@@ -111,17 +112,19 @@ class Parts:
         self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)
         # the owner's own chats
         modes, drafts = Modes(db, telegram.business, clock), Drafts(db, clock)
+        leave = Leave(connections, modes, clock)
         self.owners_chats = OwnersChats(
             *conversation,
             store=store,
             connections=connections,
             modes=modes,
+            leave=leave,
             drafts=drafts,
             limits=limits,
             disclosure=disclosure,
         )
         self.bursts = (self.conversations.bursts, self.owners_chats.bursts)
-        self.business = BusinessDesk(store, owner, self.owners_chats, connections, modes, drafts, rhythm)
+        self.business = BusinessDesk(store, owner, self.owners_chats, connections, modes, leave, drafts, rhythm)
         self.pause = Pause(
             bot,
             queue,

@@ -233,13 +233,17 @@ def test_a_pause_stops_suggestions_and_answers_at_once_and_buttons_still_work(tm
         asyncio.run(scene())
 
 
-def test_what_is_off_is_let_go_during_a_pause_too(tmp_path: Path) -> None:
+def test_what_is_off_or_no_talk_is_let_go_during_a_pause_too(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with business_api() as api, running_bot(api, business_settings(tmp_path, api, "off"), Parrot):
-            await api.write(OWNER, "/pause")
-            await api.until(lambda: "Paused" in "".join(api.texts(OWNER)))
-            await api.friend("a secret of mine")
-            await api.until(lambda: is_quiet(tmp_path, 2))
+        async with business_api() as api:
+            async with running_bot(api, business_settings(tmp_path, api, "off"), Parrot):
+                await api.write(OWNER, "/pause")
+                await api.until(lambda: "Paused" in "".join(api.texts(OWNER)))
+                await api.friend("a secret of mine")
+                await api.until(lambda: is_quiet(tmp_path, 2))
+            async with running_bot(api, business_settings(tmp_path, api, "auto"), Parrot):
+                await api.friend("Your secret login code", chat=777000)
+                await api.until(lambda: is_quiet(tmp_path, 3))
 
     asyncio.run(scene())
     assert "secret" not in inbox_words(tmp_path)
