@@ -17,6 +17,7 @@ from telegram.helpers import create_deep_linked_url
 from bot import wording
 from bot.delivery import deliver, pieces
 from bot.invites import Invites
+from bot.menus import Menus
 from bot.pacing import Rhythm
 from bot.people import People
 
@@ -27,11 +28,12 @@ _log = logging.getLogger(__name__)
 class Guests:
     """Commands over the people and the invites; whoever calls them is the owner."""
 
-    def __init__(self, bot: Bot, owner: int, people: People, invites: Invites, rhythm: Rhythm) -> None:
+    def __init__(self, bot: Bot, owner: int, people: People, invites: Invites, menus: Menus, rhythm: Rhythm) -> None:
         self._bot = bot
         self._owner = owner
         self._people = people
         self._invites = invites
+        self._menus = menus
         self._rhythm = rhythm
         self._telling = asyncio.Lock()
 
@@ -47,6 +49,7 @@ class Guests:
             await self._say(update, f"{who}\n\n{wording.people(self._people.listed())}")
             return
         self._people.allow(*who)
+        self._menus.offer(who[0])
         await self._say(update, wording.allowed(who[0]))
 
     async def deny(self, update: Update, context: Any) -> None:
@@ -59,6 +62,7 @@ class Guests:
         else:
             self._people.deny(*who)
             await self._say(update, wording.denied(who[0]))
+            await self._menus.withdraw(who[0])
 
     async def tell_arrivals(self) -> None:
         """Tell the owner who came in with an invite; each arrival once, also after a restart."""

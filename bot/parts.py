@@ -27,6 +27,7 @@ from bot.history import History
 from bot.inbox import Inbox
 from bot.invites import Invites
 from bot.limits import Limits
+from bot.menus import Menus
 from bot.notices import Notices
 from bot.order import PerChat
 from bot.outlet import Outlet
@@ -102,7 +103,8 @@ class Parts:
         people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites, self.speech)
-        self.guests = Guests(bot, self.access.owner, people, invites, rhythm)
+        self.menus = Menus(bot, db, switches, owner, self.speech)
+        self.guests = Guests(bot, owner, people, invites, self.menus, rhythm)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
         self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)

@@ -52,6 +52,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
     Attributes:
         calls: every accepted request, in order.
         refuse: method to errors that its next requests get, one each.
+        menus: what Telegram shows of commands, by chat (None: everywhere) and language (None: any).
         watched: running bots; `until` raises what one of them ended with.
     """
 
@@ -60,6 +61,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         self.calls: list[Call] = []
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""
+        self.menus: dict[tuple[int | None, str | None], dict[str, str]] = {}
         self.watched: list[asyncio.Task[Any]] = []
         self._next_message = 500_000
 
@@ -165,7 +167,14 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             markup = json.loads(fields["reply_markup"]) if isinstance(fields.get("reply_markup"), str) else None
             numbers = [int(number) if number else None for number in (chat, message)]
             self.calls.append(Call(method, *numbers, fields.get("text"), markup))
+        if method in ("setMyCommands", "deleteMyCommands"):
+            self._show_menu(fields)
         return result
+
+    def _show_menu(self, fields: dict[str, Any]) -> None:
+        chat = json.loads(fields["scope"])["chat_id"] if "scope" in fields else None
+        menu = {one["command"]: one["description"] for one in json.loads(fields.get("commands", "[]"))}
+        self.menus[chat and int(chat), fields.get("language_code")] = menu
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """As Telegram, unlike the emulator: only the right token is let in."""
