@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bot.pacing import Clock
@@ -24,11 +24,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A message that came with an update; `name` is what its sender goes by in Telegram."""
+    """A message that came with an update.
+
+    Attributes:
+        name: what its sender goes by in Telegram.
+        is_called: whether it calls the twin by name, in a group.
+    """
 
     update_id: int
     message: Message
     name: str | None = None
+    is_called: bool = False
 
 
 class Burst:
@@ -53,13 +59,18 @@ class Burst:
         self._clock = clock
         self._quiet, self._most = quiet, most
         self._has_begun, self._is_closed = False, is_planned
-        self._first_at = self._last_at = clock.ticks()
+        self._first_at = self._last_at = self._gathered_at = clock.ticks()
         self._changed, self._hurry = asyncio.Event(), asyncio.Event()
 
     @property
     def silence(self) -> float:
         """Seconds since its last message came."""
         return max(0.0, self._clock.ticks() - self._last_at)
+
+    @property
+    def waited(self) -> float:
+        """Seconds since nothing more was to be waited for."""
+        return max(0.0, self._clock.ticks() - self._gathered_at)
 
     def accepts(self) -> bool:
         """Whether another message may join."""
@@ -83,7 +94,7 @@ class Burst:
             if heard.message.message_id == edited.message_id and not self._is_closed:
                 if _content(heard.message) == _content(edited):
                     return False
-                self.heard[place] = Heard(heard.update_id, edited, heard.name)
+                self.heard[place] = replace(heard, message=edited)
                 self._touch(update_id)
                 return True
         return False
@@ -112,6 +123,7 @@ class Burst:
                 break
             await self.pause(wait)
         self.is_gathering = False
+        self._gathered_at = self._clock.ticks()
         self._changed.clear()
 
     async def unless_changed(self, making: Awaitable[T]) -> T | None:

@@ -103,6 +103,10 @@ class Engine:
             raise asyncio.CancelledError
         return reply
 
+    async def loaded(self) -> None:
+        """Return once the model is loaded, and it is known what serves."""
+        await self._loaded.wait()
+
     async def look(self, seconds: float) -> Serving | None:
         """What serves now, after a look for a newly promoted adapter; what was last known if that takes too long."""
         if self._loaded.is_set():

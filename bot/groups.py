@@ -15,9 +15,14 @@ def is_meant(message: Message, bot: Bot) -> bool:
     answered = message.reply_to_message
     if (message.text or "").startswith("/"):
         return False
-    return bool(_calls(message, bot)) or (
+    return is_called(message, bot) or (
         answered is not None and answered.from_user is not None and answered.from_user.id == bot.id
     )
+
+
+def is_called(message: Message, bot: Bot) -> bool:
+    """Whether a message calls the bot by its @username."""
+    return bool(_calls(message, bot))
 
 
 def without_call(message: Message, bot: Bot) -> str:

@@ -5,11 +5,9 @@ Knows nothing of who may write, or of commands.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,21 +15,25 @@ from typing import Any
 
 from telegram import Bot, Update
 from telegram import Message as TelegramMessage
-from telegram.error import BadRequest, Forbidden, TelegramError
+from telegram.error import BadRequest, Forbidden
 
 from bot import wording
 from bot.access import Handler
 from bot.bursts import Burst, Bursts, Heard
+from bot.busy import Busy
 from bot.delivery import pieces
 from bot.engine import Engine
-from bot.groups import without_call
+from bot.failures import survived
+from bot.groups import is_called, without_call
 from bot.history import History, Planned
 from bot.inbox import Inbox
 from bot.incoming import as_message
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
 from bot.pauses import Pauses
+from bot.sending import Sending
 from bot.speech import Speech
+from bot.temper import Reaction, Temper
 from bot.tries import Tries
 from inference.generator import TwinReply
 from twin.conversations import fate, latest_session
@@ -75,6 +77,7 @@ class Conversations:
         self._gap = timedelta(minutes=settings.dataset.session_gap_minutes)
         self._bot = bot
         self._outlet = outlet
+        self._busy = Busy(settings, history, outlet, rhythm)
         self._inbox = inbox
         self._history = history
         self._dialogs = dialogs
@@ -83,6 +86,8 @@ class Conversations:
         self._speech = speech
         self._rhythm = rhythm
         self._pauses = Pauses(settings, rhythm.random, pacing)
+        self._temper = Temper(settings.telegram, self._pauses.paces, rhythm.random)
+        self._sending = Sending(history, outlet, self._pauses, rhythm, self._send_one)
         self._settle = settle
         quiet, most = settings.telegram.debounce_seconds, settings.telegram.debounce_most_seconds
         self.bursts = Bursts(self._answer, quiet, most, rhythm.clock)
@@ -92,7 +97,7 @@ class Conversations:
         message = update.message
         assert message is not None
         name = message.from_user.full_name if message.from_user else None
-        heard = Heard(update.update_id, self._read(message), name)
+        heard = Heard(update.update_id, self._read(message), name, is_called(message, self._bot))
         if fate(heard.message) != "shown" or not self._inbox.is_open(update.update_id):
             return
         is_begun = update.update_id in self._history.unsettled(message.chat_id)
@@ -127,9 +132,9 @@ class Conversations:
 
     async def _answer(self, burst: Burst) -> None:
         """Answer a burst to its end. Interrupted anywhere and called again, it goes on where it was."""
-        with _survived():
+        with survived():
             await self._say(burst)
-        with _survived():
+        with survived():
             self._settle(burst.updates | self._history.unsettled(burst.chat_id))
 
     async def _say(self, burst: Burst) -> None:
@@ -138,34 +143,80 @@ class Conversations:
             self._settle(self._history.unsettled(burst.chat_id))
         if burst.is_planned:
             return
-        reply = await self._reply(burst)
-        if isinstance(reply, str):  # the bot's own words, which the twin never said
-            await self._outlet.send(burst.chat_id, reply)
-            return
-        bubbles = [piece for text in reply.bubbles for piece in pieces(text)]
-        leader, now = burst.heard[0].update_id, self._rhythm.clock.now()
-        self._history.plan(leader, burst.chat_id, bubbles, reply.adapter, now)
+        met = await self._meet(burst)
+        if isinstance(met, TwinReply):
+            last_act = self._history.last_act(burst.chat_id)
+            met = self._temper.as_reaction(met.adapter, burst.heard, last_act, met.bubbles) or met
+        self._plan(burst, met)
         await self._send(burst)
 
-    async def _reply(self, burst: Burst) -> TwinReply | str:
-        """The answer to all of a burst, however it changed meanwhile; from now on it does not."""
-        reply = None
-        while reply is None:
+    async def _meet(self, burst: Burst) -> TwinReply | Reaction | str:
+        """What all of a burst is met with, however it changed meanwhile; from now on it does not."""
+        met = None
+        while met is None:
             await burst.gathered()
             for heard in burst.heard:
                 self._history.hear(heard.update_id, heard.message)
-            reply = await burst.unless_changed(self._think(burst))
+            met = await burst.unless_changed(self._think(burst))
         burst.close()
+        return met
+
+    async def _think(self, burst: Burst) -> TwinReply | Reaction | str:
+        """Decide, generate if it is to be words, and let pass what is left of the time that the owner would take."""
+        asked_at = self._rhythm.clock.now() - burst.silence
+        reaction = await self._decide(burst)
+        pause = self._pauses.before_first(self._version(burst.chat_id), asked_at)
+        if reaction is not None:
+            if reaction.emoji:
+                await burst.pause(pause - burst.silence)
+            return reaction
+        async with self._outlet.typing(burst.chat_id):
+            async with self._busy.watching(burst, pause - burst.silence):
+                reply = await self._generate(burst)
+            if isinstance(reply, TwinReply):
+                await burst.pause(pause - burst.silence)
         return reply
 
-    async def _think(self, burst: Burst) -> TwinReply | str:
-        """Generate, and let pass what is left of the time that the owner would take."""
-        asked_at = self._rhythm.clock.now() - burst.silence
+    async def _decide(self, burst: Burst) -> Reaction | None:
+        """Whether there are to be no words, as the owner would have none; in the owner's own chats there always are."""
+        if not self._temper.is_moody or is_owners_own(burst.chat_id):
+            return None
+        await self._engine.loaded()
+        version = self._version(burst.chat_id)
+        if version is None:
+            return None
+        return self._temper.draw(version, burst.heard, self._history.last_act(burst.chat_id))
+
+    def _version(self, place: int) -> str | None:
+        """Which answers there just now, as far as is known."""
+        serving = self._engine.serving
+        return self._tries.at(place) or (serving.adapter if serving else None)
+
+    def _plan(self, burst: Burst, met: TwinReply | Reaction | str) -> None:
+        """Write down what is to be done, before any of it is."""
+        leader, chat_id, now = burst.heard[0].update_id, burst.chat_id, self._rhythm.clock.now()
+        match met:
+            case TwinReply():
+                bubbles = [piece for text in met.bubbles for piece in pieces(text)]
+                self._history.plan(leader, chat_id, bubbles, met.adapter, now)
+            case Reaction(emoji=""):
+                self._history.plan_act(leader, chat_id, "silence", now)
+            case Reaction():
+                target = burst.heard[-1].message.message_id
+                self._history.plan_act(leader, chat_id, "reaction", now, met.emoji, target)
+            case line:  # the bot's own words, which the twin never said
+                self._history.plan_act(leader, chat_id, "line", now, line)
+
+    async def _send(self, burst: Burst) -> None:
+        """Send what is planned; where no emoji may be given, words are said instead."""
+        refused = await self._sending.send(burst)
+        if refused is None:
+            return
         async with self._outlet.typing(burst.chat_id):
             reply = await self._generate(burst)
-            if isinstance(reply, TwinReply):
-                await burst.pause(self._pauses.before_first(reply.adapter, asked_at) - burst.silence)
-        return reply
+        self._history.drop(refused)
+        self._plan(burst, reply)
+        await self._sending.send(burst)
 
     async def _generate(self, burst: Burst) -> TwinReply | str:
         """The twin's reply, or what to say in its place; why generating failed is logged without what was said."""
@@ -175,7 +226,8 @@ class Conversations:
         asked = partial(_conversation, messages, self._gap, peer, self._rhythm.clock.now())
         is_dropped = threading.Event()
         try:
-            reply = await self._tries.reply(chat_id, asked, is_dropped.is_set)
+            with self._busy.load.reply(asked) as begun:
+                reply = await self._tries.reply(chat_id, begun, is_dropped.is_set)
         except Exception as error:  # noqa: BLE001 - one bad reply must not end the bot
             _log.error("The reply to update %d failed (%s)", burst.heard[-1].update_id, type(error).__name__)
             return self._speech.say(self._reader(chat_id), "apology")
@@ -197,31 +249,22 @@ class Conversations:
         known = self._dialogs.peer(chat_id)
         return Peer(known.name or name, known.relation)
 
-    async def _send(self, burst: Burst) -> None:
-        """Send what is planned and not sent yet, with pauses between bubbles."""
-        for number, planned in enumerate(self._history.planned(burst.chat_id)):
-            if planned.is_sent:
-                continue
-            seconds = self._pauses.before(planned.adapter, planned.text) if number else 0
-            if seconds > 0:
-                async with self._outlet.typing(burst.chat_id):
-                    await burst.pause(seconds)
-            sending = asyncio.create_task(self._send_one(burst.chat_id, planned))
-            try:
-                await asyncio.shield(sending)
-            except asyncio.CancelledError:  # Telegram may have it: sent again, it would be there twice
-                await asyncio.wait({sending}, timeout=self._rhythm.close)
-                sending.cancel()
-                raise
-
-    async def _send_one(self, chat_id: int, planned: Planned) -> None:
+    async def _send_one(self, chat_id: int, planned: Planned) -> bool:
+        """Do one thing that is planned; whether that is over: an emoji that is refused is not."""
         try:
-            message_id = await self._outlet.send(chat_id, planned.text)
+            if planned.act == "reaction":
+                message_id = planned.target or 0
+                await self._outlet.react(chat_id, message_id, planned.text)
+            else:
+                message_id = await self._outlet.send(chat_id, planned.text)
         except (BadRequest, Forbidden):
-            _log.warning("Telegram refused a bubble in chat %d", chat_id)
+            _log.warning("Telegram refused a bubble or an emoji in chat %d", chat_id)
+            if planned.act == "reaction":
+                return False
             self._history.drop(planned)
         else:
             self._history.sent(planned, message_id)
+        return True
 
 
 def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: float, language: str) -> Conversation:
@@ -229,29 +272,3 @@ def _conversation(messages: Sequence[Message], gap: timedelta, peer: Peer, now: 
     at = datetime.fromtimestamp(now, UTC)
     session = latest_session(messages, gap, language, peer)
     return Conversation.of(session, at) if session is not None else Conversation((), peer, at=at)
-
-
-@contextmanager
-def _survived() -> Iterator[None]:
-    """One failure must not end a chat."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it was
-        _note(error)
-
-
-async def log_failure(_: object, context: Any) -> None:
-    """The application's error handler."""
-    _note(context.error)
-
-
-def _note(error: Exception) -> None:
-    """Log the kind of error and its place, never its text (URLs hold the token)."""
-    if isinstance(error, TelegramError):
-        _log.warning("Telegram refused a request (%s)", type(error).__name__)
-        return
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"
-    _log.error("An update could not be handled (%s at %s)", type(error).__name__, place)

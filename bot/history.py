@@ -8,24 +8,38 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from sqlite_utils import Database
 
 from twin.messages import Message
 
 _OWNER, _OTHER, _RESET = "owner", "other", "reset"
+_BUSY = "busy"
 _SOMEBODY = "somebody"
+
+Act = Literal["owner", "line", "reaction", "silence"]
+"""What a message is met with: the twin's words, the bot's own, an emoji, nothing. Only the first are a turn that the
+twin reads later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A bubble of a reply that was written down before it is sent; `is_sent` tells whether it was, `adapter` which
-    version wrote it."""
+    """What was written down before it is done.
+
+    Attributes:
+        text: a bubble, a line of the bot's own, an emoji; of a silence nothing.
+        is_sent: whether it was done.
+        adapter: which version wrote it.
+        target: the message that an emoji is put to.
+    """
 
     id: int
     text: str
     is_sent: bool
+    act: Act = "owner"
     adapter: str | None = None
+    target: int | None = None
 
 
 class History:
@@ -111,14 +125,57 @@ class History:
                     [chat_id, _OWNER, text, at, adapter, update_id],
                 )
 
-    def planned(self, chat_id: int) -> list[Planned]:
-        """The reply to what is unsettled in a chat, in order; empty when none was written yet."""
-        rows = self._db.execute(
-            "select id, text, message_id is not null, adapter from bot_messages"
-            " where chat_id = ? and speaker = ? and update_id is not null order by id",
-            [chat_id, _OWNER],
+    def plan_act(self, update_id: int, chat_id: int, act: Act, at: float, text: str = "", target: int = 0) -> None:
+        """Store what all that is unsettled in a chat is met with in place of a reply.
+
+        Args:
+            update_id: any of those.
+            text: a line, or an emoji.
+            target: the message that an emoji is put to.
+        """
+        done = 0 if act == "silence" else None
+        self._db.execute(
+            "insert into bot_messages (chat_id, speaker, text, sent_at, update_id, message_id, reply_to)"
+            " values (?, ?, ?, ?, ?, ?, ?)",
+            [chat_id, act, text, at, update_id, done, target or None],
         )
-        return [Planned(number, text, bool(is_sent), adapter) for number, text, is_sent, adapter in rows]
+
+    def planned(self, chat_id: int) -> list[Planned]:
+        """What was made of what is unsettled in a chat, in order; empty when nothing was yet."""
+        rows = self._db.execute(
+            "select id, text, message_id is not null, speaker, adapter, reply_to from bot_messages"
+            " where chat_id = ? and speaker in ('owner', 'line', 'reaction', 'silence') and update_id is not null"
+            " order by id",
+            [chat_id],
+        )
+        return [Planned(number, text, bool(is_sent), *about) for number, text, is_sent, *about in rows]
+
+    def last_act(self, chat_id: int) -> Act | None:
+        """What was done last in a chat since the last reset; None before anything was."""
+        row = self._db.execute(
+            "select speaker from bot_messages where chat_id = ?"
+            " and speaker in ('owner', 'line', 'reaction', 'silence', 'reset') order by id desc limit 1",
+            [chat_id],
+        ).fetchone()
+        act: Act | None = row[0] if row and row[0] != _RESET else None
+        return act
+
+    def plan_busy(self, update_id: int, chat_id: int, text: str, at: float, quiet: float) -> bool:
+        """Store that somebody is told to wait a moment, before they are; returns whether they are to be told.
+
+        They are not if they were within the last `quiet` seconds, or for what still waits.
+        """
+        told = self._db.execute(
+            "select 1 from bot_messages where chat_id = ? and speaker = ? and (sent_at > ? or update_id is not null)"
+            " limit 1",
+            [chat_id, _BUSY, at - quiet],
+        ).fetchone()
+        if told is None:
+            self._db.execute(
+                "insert into bot_messages (chat_id, speaker, text, sent_at, update_id) values (?, ?, ?, ?, ?)",
+                [chat_id, _BUSY, text, at, update_id],
+            )
+        return told is None
 
     def sent(self, bubble: Planned, message_id: int) -> None:
         """A bubble stands in the chat now, under this id."""
@@ -136,13 +193,18 @@ class History:
     def drop_unsent(self, update_id: int) -> None:
         """What of the answer to an update was not sent was never said."""
         self._db.execute(
-            "delete from bot_messages where update_id = ? and speaker = ? and message_id is null", [update_id, _OWNER]
+            "delete from bot_messages where update_id = ? and speaker <> ? and message_id is null", [update_id, _OTHER]
         )
 
     def give_up(self, update_id: int) -> None:
         """An update is not answered any more."""
         self.drop_unsent(update_id)
         self.settle(update_id)
+
+    def erase(self, update_id: int) -> None:
+        """As `give_up`; and what was asked with it is deleted too."""
+        self._db.execute("delete from bot_messages where update_id = ? and speaker = ?", [update_id, _OTHER])
+        self.give_up(update_id)
 
     def author(self, chat_id: int, message_id: int) -> tuple[str | None, datetime] | None:
         """Which version wrote a bubble that stands in a chat, and when; None if the twin did not write it."""
@@ -155,7 +217,8 @@ class History:
     def forget(self, chat_id: int) -> int:
         """Delete a chat, for good; returns how many messages that were."""
         self._db.execute("pragma secure_delete = on")
-        deleted = self._db.execute("delete from bot_messages where chat_id = ? and speaker <> ?", [chat_id, _RESET])
+        said = "delete from bot_messages where chat_id = ? and speaker in (?, ?)"
+        deleted = self._db.execute(said, [chat_id, _OWNER, _OTHER])
         self._db.execute("delete from bot_messages where chat_id = ?", [chat_id])
         return int(deleted.rowcount)
 
@@ -210,7 +273,7 @@ class History:
         """
         rows = self._db.execute(
             "select coalesce(message_id, -id), speaker, text, sent_at, reply_to, media, media_note, is_forwarded"
-            " from (select * from bot_messages where chat_id = :chat and id >"
+            " from (select * from bot_messages where chat_id = :chat and speaker in ('owner', 'other') and id >"
             " (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and speaker = 'reset')"
             " order by id desc limit :limit) order by id",
             {"chat": chat_id, "limit": limit},

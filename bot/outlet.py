@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from telegram import Bot
-from telegram.error import Forbidden
+from telegram.error import BadRequest, Forbidden, InvalidToken
 
 from bot.delivery import deliver
 from bot.pacing import Rhythm, typing
@@ -39,6 +39,21 @@ class Outlet:
         send = partial(self._bot.send_message, chat_at(place), text, business_connection_id=through)
         message = await deliver(send, self._rhythm)
         return message.message_id
+
+    async def react(self, place: int, message_id: int, emoji: str) -> None:
+        """Put an emoji to a message, however long that takes.
+
+        Raises:
+            TelegramError: it is refused for good: that chat has no such reactions, the message is gone.
+        """
+
+        async def react() -> None:
+            try:
+                await self._bot.set_message_reaction(chat_at(place), message_id, emoji)
+            except InvalidToken as error:  # "not found": a self-hosted server that is older than reactions by bots
+                raise BadRequest("no such method") from error
+
+        await deliver(react, self._rhythm)
 
     @asynccontextmanager
     async def typing(self, place: int) -> AsyncIterator[None]:

@@ -31,11 +31,14 @@ class Pauses:
     Args:
         random: where chance comes from.
         pacing: what `telegram.pacing` is just now; default: as the settings say.
+
+    Attributes:
+        paces: what they are drawn from.
     """
 
     def __init__(self, settings: Settings, random: Random, pacing: Callable[[], str] | None = None) -> None:
         self._telegram: Telegram = settings.telegram
-        self._paces = Paces(settings.adapters, settings.datasets)
+        self.paces = Paces(settings.adapters, settings.datasets)
         self._random = random
         self._pacing = pacing or (lambda: settings.telegram.pacing)
 
@@ -60,7 +63,7 @@ class Pauses:
         return self._bounded(pace.sample_gap(self._random, len(text)))
 
     def _pace(self, adapter: str | None) -> Timing | None:
-        return self._paces.of(adapter) if self._pacing() == "owner" else None
+        return self.paces.of(adapter) if self._pacing() == "owner" else None
 
     def _bounded(self, seconds: float) -> float:
         return min(seconds, self._telegram.longest_pause_seconds)

@@ -23,7 +23,7 @@ from bot.access import Handler
 from bot.business.cards import PREFIX as BUSINESS_PREFIX
 from bot.business.desk import OnCard
 from bot.desk import FORGET_PREFIX
-from bot.handlers import log_failure
+from bot.failures import log_failure
 from bot.parts import Parts
 from bot.quiz import PREFIX as QUIZ_PREFIX
 from bot.versions import PREFIX as VERSION_PREFIX

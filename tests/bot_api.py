@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 from lo_bot_api_emulator import ApiRefusal, LoBotApiEmulator, updates
+from telegram.constants import ReactionEmoji
 
 from bot.app import run_bot
 from bot.pacing import Rhythm
@@ -51,6 +52,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
 
     Attributes:
         calls: every accepted request, in order.
+        reactions: every emoji that was given, as (chat, message, all of the bot's there).
         refuse: method to errors that its next requests get, one each.
         menus: what Telegram shows of commands, by chat (None: everywhere) and language (None: any).
         watched: running bots; `until` raises what one of them ended with.
@@ -63,6 +65,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         self.url = ""
         self.menus: dict[tuple[int | None, str | None], dict[str, str]] = {}
         self.watched: list[asyncio.Task[Any]] = []
+        self.reactions: list[tuple[int, int, list[str]]] = []
         self._next_message = 500_000
 
     async def write(self, user_id: int, text: str, *, chat: dict[str, Any] | None = None, **fields: Any) -> int:
@@ -156,8 +159,11 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         """The emulator's checks, plus errors on demand."""
         if errors := self.refuse.get(method):
             raise errors.pop(0)
-        known = {name: value for name, value in fields.items() if name not in _NEWER}
-        result = super().validate(method, known, uploads)
+        if method == "setMessageReaction":  # the emulator has it not
+            result = self._react(int(fields["chat_id"]), int(fields["message_id"]), json.loads(fields["reaction"]))
+        else:
+            known = {name: value for name, value in fields.items() if name not in _NEWER}
+            result = super().validate(method, known, uploads)
         if method == "getMe":
             result["username"] = "emulated_twin_bot"
         if method != "getUpdates":
@@ -175,6 +181,15 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         chat = json.loads(fields["scope"])["chat_id"] if "scope" in fields else None
         menu = {one["command"]: one["description"] for one in json.loads(fields.get("commands", "[]"))}
         self.menus[chat and int(chat), fields.get("language_code")] = menu
+
+    def _react(self, chat_id: int, message_id: int, given: list[dict[str, str]]) -> bool:
+        """A bot sets at most one emoji, of a fixed list, and only on what is there."""
+        if len(given) > 1 or any(one["emoji"] not in set(ReactionEmoji) for one in given):
+            raise ApiRefusal("Bad Request: REACTION_INVALID", 400)
+        if not 500_000 < message_id <= self._next_message:
+            raise ApiRefusal("Bad Request: message to react not found", 400)
+        self.reactions.append((chat_id, message_id, [one["emoji"] for one in given]))
+        return True
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """As Telegram, unlike the emulator: only the right token is let in."""
@@ -224,7 +239,7 @@ def by_webhook(port: int) -> dict[str, Any]:
 def bot_settings(home: Path, api: BotApi, *, telegram: dict[str, Any] | None = None, **sections: Any) -> Settings:
     """Settings for a bot at that server: the owner and one friend may write, each message is answered at once."""
     chosen = {"owner_id": OWNER, "allowed_ids": [FRIEND], "bot_api_url": api.url}
-    hasty = {"bubble_pause_seconds": 0, "debounce_seconds": 0, "disclosure": False}
+    hasty = {"bubble_pause_seconds": 0, "debounce_seconds": 0, "disclosure": False, "busy_seconds": 0}
     return Settings(home=home, telegram=chosen | hasty | (telegram or {}), **sections)
 
 

@@ -33,6 +33,7 @@ def environment(home: Path, api: BadDay) -> dict[str, str]:
         "BUBBLE_PAUSE_SECONDS": "0",
         "PACING": "fast",
         "DISCLOSURE": "false",
+        "BUSY_SECONDS": "0",
         "MESSAGES_PER_MINUTE": "100000",
         "MESSAGES_PER_DAY": "100000",
         "MESSAGES_PER_DAY_IN_ALL": "1000000",
@@ -105,7 +106,7 @@ async def the_day(home: Path, seed: int) -> tuple[Tally, Trouble, dict[str, int]
         worker = Victim([sys.executable, "-m", "twin", "worker"], settings, home / "worker.log")
         is_evening = asyncio.Event()
         talking = [
-            asyncio.create_task(talk(api, chat, random.Random(chat), lambda: not is_evening.is_set(), (1.0, 6.0)))
+            asyncio.create_task(talk(api, chat, random.Random(chat), lambda: not is_evening.is_set(), (5.0, 20.0)))
             for chat in CHATS
         ]
         training = asyncio.create_task(ask_for_trainings(api, random.Random(seed + 2), is_evening))
@@ -151,6 +152,6 @@ def test_two_hundred_kills_under_load_and_failures_leave_every_message_answered_
     with capsys.disabled():
         sys.stdout.write(f"\n{summary}\n")
     assert found.wrong == [], summary
-    assert found.answered == found.asked > 20 * len(CHATS) * KILLS / 200
+    assert found.answered == found.asked > 10 * len(CHATS) * KILLS / 200
     with Store.open(tmp_path / "twin.db") as store:
         assert store.db.execute("pragma integrity_check").fetchone() == ("ok",)

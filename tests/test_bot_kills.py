@@ -57,6 +57,7 @@ async def _one_life(home: Path, api: BotApi, point: int, texts: list[str]) -> bo
         "TWIN_TELEGRAM__OWNER_ID": str(OWNER),
         "TWIN_TELEGRAM__BOT_API_URL": api.url,
         "TWIN_TELEGRAM__DEBOUNCE_SECONDS": "1",
+        "TWIN_TELEGRAM__BUSY_SECONDS": "0",
         "TWIN_TELEGRAM__BUBBLE_PAUSE_SECONDS": "0.1",
     }
     program = _BOT.format(root=str(Path(__file__).parents[1]), point=point)

@@ -41,7 +41,7 @@ def test_everybody_gets_a_stock_line_that_is_not_the_twins_and_the_owner_the_rea
     assert for_owner in to_owner
     assert parrot.asked == []
     with Store.open(tmp_path / "twin.db") as store:
-        assert {row[0] for row in store.db.execute("select speaker from bot_messages")} == {"other"}
+        assert {row[0] for row in store.db.execute("select speaker from bot_messages")} == {"other", "line"}
         assert not list(store.db.execute("select * from bot_inbox where answered_at is null"))
 
 

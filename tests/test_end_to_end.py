@@ -54,6 +54,7 @@ def twin(tmp_path, tiny_base):
         "TWIN_WORKER__POLL_SECONDS": "0.1",
         "TWIN_TELEGRAM__PACING": "fast",
         "TWIN_TELEGRAM__DEBOUNCE_SECONDS": "0.2",
+        "TWIN_TELEGRAM__BUSY_SECONDS": "0",
     }
     export = tmp_path / "result.json"
     export.write_text(json.dumps(export_of(days=30)))

@@ -188,6 +188,31 @@ def test_the_chance_of_no_answer_comes_back_by_kind() -> None:
         assert timing.reaction(kind) == pytest.approx(0.4 * chance, abs=0.05)
 
 
+def reacted_with(*emoji: str, by_owner: bool = True) -> str:
+    return json.dumps([{"emoji": one, "by_owner": by_owner, "by_other": not by_owner} for one in emoji])
+
+
+def test_which_emoji_the_owner_gives_is_counted_by_kind_up_to_the_cut() -> None:
+    history = History()
+    history.say(False, "we are back from the lake", 60, reactions=reacted_with("❤"))
+    history.say(False, "ok", 60, reactions=reacted_with("👍", "❤"))
+    history.say(True, "ok", 60, reactions=reacted_with("🔥"))
+    history.say(False, "", 60, media="photo", reactions=reacted_with("🔥"))
+    history.say(True, "where is that", 60)
+    history.say(False, "ok", 60, reactions=reacted_with("👎", by_owner=False))
+    history.say(False, "nice", 60, reactions=reacted_with("custom", "paid", "some words"))
+    history.say(False, "ok", 86_400 * 400, reactions=reacted_with("💯"))
+    timing = fit([history.messages], until=UNTIL, timezone="UTC")
+    assert timing.emoji == {"statement": {"❤": 1}, "acknowledgement": {"👍": 1, "❤": 1}, "media": {"🔥": 1}}
+    assert Timing.from_dict(json.loads(json.dumps(timing.as_dict()))) == timing
+
+
+def test_a_pace_saved_before_emoji_were_counted_is_still_read() -> None:
+    new = Timing(emoji={"media": {"👍": 3}}).as_dict()
+    old = {name: value for name, value in new.items() if name != "emoji"} | {"format": 1}
+    assert Timing.from_dict(old) == Timing()
+
+
 def test_a_kind_that_was_hardly_seen_leans_on_all_together() -> None:
     timing = fit([exchanges({"statement": 0.5}, reacted=0).messages], until=UNTIL, timezone="UTC")
     assert timing.no_answer("media") == pytest.approx(timing.no_answer("statement"), abs=0.02)
@@ -346,6 +371,7 @@ def test_it_is_written_and_read_without_a_change(history: list[list[Message]]) -
     texts = {value for value in numbers_and_keys(timing.as_dict()) if isinstance(value, str)}
     words = (
         "format timezone until levels gaps latency answers characters count seconds turns unanswered later reacted UTC"
+        " emoji 👍"
     )
     assert texts <= {*words.split(), *KINDS, timing.as_dict()["until"]}, "numbers only"
 
@@ -367,7 +393,9 @@ def test_nothing_later_than_the_cut_goes_into_it(history: list[list[Message]], o
 @pytest.mark.parametrize(
     "damage",
     [
-        {"format": 2},
+        {"format": 3},
+        {"emoji": {"question": {"👍": 0}}},
+        {"emoji": {"question": ["👍"]}},
         {"gaps": []},
         {"latency": []},
         {"until": "yesterday"},

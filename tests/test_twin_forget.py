@@ -48,6 +48,7 @@ from twin.store import Store
 def test_no_byte_of_a_forgotten_dialog_stays_in_the_home_and_others_are_untouched(home: Settings, store: Store) -> None:
     fill(store)
     remember(home)
+    store.db.execute("insert into bot_people (user_id, name, is_allowed) values (?, ?, 1)", [ANNA, PLANTED])
     boris = store.messages(BORIS)
     with Store.open(home.database) as reader:
         assert reader.message_count() == 11
@@ -64,6 +65,7 @@ def test_no_byte_of_a_forgotten_dialog_stays_in_the_home_and_others_are_untouche
     for table in ("bot_messages", "bot_inbox", "set_rows", "recipe_answers"):
         assert store.db.table(table).count == 1
     assert [row["chat_id"] for row in store.db.table("cursors").rows] == [ANNA, BORIS]
+    assert store.db.execute("select is_allowed from bot_people").fetchall() == [(1,)], "who may talk still may"
     store.db.execute("insert into search (search) values ('integrity-check')")
 
 

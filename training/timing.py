@@ -32,12 +32,13 @@ DAYPARTS = (("night", 0, 6), ("morning", 6, 12), ("afternoon", 12, 18), ("evenin
 
 @dataclass(slots=True)
 class _Seen:
-    """What was observed: gaps as (characters, seconds), latencies by local hour, answers by kind."""
+    """What was observed: gaps as (characters, seconds), latencies by local hour, answers and emoji by kind."""
 
     where: tzinfo
     gaps: list[tuple[int, float]] = field(default_factory=list)
     latencies: list[list[float]] = field(default_factory=lambda: [[] for _ in range(24)])
     answers: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+    emoji: Counter[tuple[Kind, str]] = field(default_factory=Counter)
     open: list[tuple[datetime, Kind, bool]] = field(default_factory=list)
     newest: datetime | None = None
 
@@ -70,7 +71,8 @@ def fit(
     for last_at, kind, reacted in seen.open:
         if end - last_at > gap:
             _count(seen, kind, unanswered=True, reacted=reacted)
-    return Timing(timezone, until, _gaps(seen.gaps), _latency(seen.latencies), _answers(seen.answers))
+    gaps, latency, answers = _gaps(seen.gaps), _latency(seen.latencies), _answers(seen.answers)
+    return Timing(timezone, until, gaps, latency, answers, _emoji(seen.emoji))
 
 
 def pace(timing: Timing) -> dict[str, Any]:
@@ -104,6 +106,9 @@ def _middle_of(spreads: Iterable[Spread]) -> float | None:
 
 def _watch(seen: _Seen, messages: Sequence[Message], gap: timedelta) -> None:
     """Take in one dialog; what it ends with is left open, as an answer may be still to come."""
+    for message in messages:
+        if not message.is_owner:
+            seen.emoji.update((kind_of(message.text, message.media), emoji) for emoji in _owners_emoji(message))
     sessions = split_by_silence(messages, gap)
     for number, session in enumerate(sessions):
         runs = [list(run) for _, run in groupby(session, key=lambda message: message.is_owner)]
@@ -118,7 +123,7 @@ def _watch(seen: _Seen, messages: Sequence[Message], gap: timedelta) -> None:
                 seconds = (after[0].sent_at - asked.sent_at).total_seconds()
                 seen.latencies[asked.sent_at.astimezone(seen.where).hour].append(seconds)
                 continue
-            reacted = any(_owner_reacted(message) for message in run)
+            reacted = any(_reactions(message) for message in run)
             if number + 1 == len(sessions):
                 seen.open.append((asked.sent_at, kind, reacted))
                 continue
@@ -136,8 +141,15 @@ def _watch_bubbles(seen: _Seen, run: Sequence[Message]) -> None:
             seen.gaps.append((len(text.strip()) or 1, pause.total_seconds()))
 
 
-def _owner_reacted(message: Message) -> bool:
-    return message.reactions is not None and any(r.get("by_owner") for r in json.loads(message.reactions))
+def _reactions(message: Message) -> list[str]:
+    """What the owner reacted to a message with."""
+    given = json.loads(message.reactions) if message.reactions is not None else []
+    return [str(reaction.get("emoji")) for reaction in given if reaction.get("by_owner")]
+
+
+def _owners_emoji(message: Message) -> list[str]:
+    """Of those, what is nothing but an emoji: words ("custom", "paid") stand for what has none."""
+    return [emoji for emoji in _reactions(message) if emoji and not any(sign.isalnum() for sign in emoji)]
 
 
 def _count(seen: _Seen, kind: Kind, *, unanswered: bool = False, later: bool = False, reacted: bool = False) -> None:
@@ -150,6 +162,13 @@ def _count(seen: _Seen, kind: Kind, *, unanswered: bool = False, later: bool = F
 def _answers(counts: Counter[tuple[Kind, str]]) -> dict[Kind, Answers]:
     names = ("turns", "unanswered", "later", "reacted")
     return {kind: Answers(*(counts[kind, name] for name in names)) for kind in KINDS if counts[kind, "turns"]}
+
+
+def _emoji(counts: Counter[tuple[Kind, str]]) -> dict[Kind, dict[str, int]]:
+    found: dict[Kind, dict[str, int]] = {}
+    for (kind, emoji), count in sorted(counts.items()):
+        found.setdefault(kind, {})[emoji] = count
+    return found
 
 
 def _gaps(seen: Sequence[tuple[int, float]]) -> tuple[Gap, ...]:

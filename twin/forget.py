@@ -98,6 +98,8 @@ def forget(store: Store, settings: Settings, chat_id: int, before: datetime, now
             rows = {
                 name: _changed(store, f"delete {where}", values) for name, where in _OF_CHAT.items() if name != _MANY
             }
+            if before >= now:  # all of it: whether they may talk to the bot stays, what they are called does not
+                store.db.conn.execute("update bot_people set name = null where user_id = :chat", values)
             for table in _derived(store):
                 store.db.conn.execute(f'delete from "{table}"')  # noqa: S608 - a name of the schema
         rows |= {_MANY: _delete_messages(store, values)}

@@ -268,6 +268,14 @@ class Telegram(Section):
     longest_pause_seconds: float = Field(20, ge=0, description="however long you would take, the twin waits no longer")
     bubble_pause_seconds: float = Field(0.8, ge=0, description="between bubbles when fast, or when no pace is known")
     history_messages: int = Field(200, ge=1, description="how far back a live conversation is read")
+    silence: bool = Field(False, description="stay silent where you would, as a dataset tells; a guest expects answers")
+    reactions: bool = Field(False, description="react with an emoji where you would, as a dataset tells")
+    busy_seconds: float = Field(
+        20, ge=0, description="so much later than you would, a late answer is announced with a short line; 0: never"
+    )
+    busy_phrases: tuple[str, ...] = Field(
+        (), description='such lines: "one sec"; default: what you wrote most often of a few in your language'
+    )
     language: Language = Field(
         "auto", description="what the bot itself speaks to guests; auto: theirs as Telegram tells it, else yours"
     )

@@ -24,7 +24,8 @@ LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """The quantiles that a `Spread` holds: what lies outside is rare, and mostly not about typing."""
 
 _MEDIAN = LEVELS.index(0.5)
-_FORMAT = 1
+_FORMAT = 2
+_READABLE = (1, 2)  # the former does not tell which emoji
 _PRIOR = 20  # turns of all kinds together that each kind's chances begin with
 _URL = re.compile(r"\w+://\S+|www\.\S+")
 _STRETCH = re.compile(r"(.)\1{2,}")  # "hahhhh", "哈哈哈哈"
@@ -113,6 +114,7 @@ class Timing:
         latency: from the other's last message to the owner's first, by the local hour of the former, 0 to 23; each with
             how many fell into that very hour, although sparse hours lean on their neighbours.
         answers: by kind of the other's last message.
+        emoji: by kind of message, which emoji the owner reacted with, and how often; also where words followed.
     """
 
     timezone: str = "UTC"
@@ -120,6 +122,7 @@ class Timing:
     gaps: tuple[Gap, ...] = USUAL_GAPS
     latency: tuple[Spread, ...] = (USUAL_LATENCY,) * 24
     answers: Mapping[Kind, Answers] = field(default_factory=dict)
+    emoji: Mapping[Kind, Mapping[str, int]] = field(default_factory=dict)
 
     def sample_gap(self, rng: Random, characters: int) -> float:
         """Seconds to wait before a bubble of so many characters, after the one above it."""
@@ -176,17 +179,18 @@ class Timing:
                 for kind in KINDS
                 if (a := self.answers.get(kind)) is not None
             },
+            "emoji": {kind: dict(sorted(self.emoji[kind].items())) for kind in KINDS if self.emoji.get(kind)},
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Timing:
-        """The inverse of `as_dict`.
+        """The inverse of `as_dict`; of an older version's, what was not fitted then is empty.
 
         Raises:
             DatasetError: these are not values of `as_dict`, or of a newer version.
         """
         try:
-            if values["format"] != _FORMAT or tuple(values["levels"]) != LEVELS:
+            if values["format"] not in _READABLE or tuple(values["levels"]) != LEVELS:
                 raise ValueError("another format")
             timing = cls(
                 timezone=str(values["timezone"]),
@@ -194,6 +198,7 @@ class Timing:
                 gaps=tuple(Gap(float(gap["characters"]), _spread(gap)) for gap in values["gaps"]),
                 latency=tuple(_spread(spread) for spread in values["latency"]),
                 answers={kind: Answers(**values["answers"][kind]) for kind in KINDS if kind in values["answers"]},
+                emoji={kind: _counts(found) for kind, found in values.get("emoji", {}).items() if kind in KINDS},
             )
             lengths = [0.0, *(gap.characters for gap in timing.gaps)]
             if not timing.gaps or sorted(set(lengths)) != lengths or len(timing.latency) != 24:
@@ -227,6 +232,13 @@ def kind_of(text: str, media: str | None = None) -> Kind:
 
 def _as_dict(spread: Spread) -> dict[str, Any]:
     return {"count": spread.count, "seconds": list(spread.seconds)}
+
+
+def _counts(values: Mapping[str, Any]) -> dict[str, int]:
+    counts = {str(emoji): int(count) for emoji, count in values.items()}
+    if any(count < 1 for count in counts.values()):
+        raise ValueError("not counts")
+    return counts
 
 
 def _spread(values: Mapping[str, Any]) -> Spread:

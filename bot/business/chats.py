@@ -26,6 +26,7 @@ from bot.handlers import Conversations
 from bot.history import Planned
 from bot.incoming import as_message
 from bot.limits import Limits
+from bot.temper import Reaction
 from inference.generator import TwinReply
 from twin.conversations import fate
 from twin.messages import Message, Peer
@@ -203,7 +204,8 @@ class OwnersChats(Conversations):
             self._settle(self._history.unsettled(place))
         if burst.is_planned:
             return
-        reply = await self._reply(burst)
+        reply = await self._meet(burst)
+        assert not isinstance(reply, Reaction), "no bot may give one in the owner's own chats"
         if not burst.heard or self._is_overtaken(place):
             return
         obstacle = self.obstacle(place)
@@ -214,7 +216,7 @@ class OwnersChats(Conversations):
         self.say(burst.heard[0].update_id, place, reply.bubbles, reply.adapter)
         await self._send(burst)
 
-    async def _think(self, burst: Burst) -> TwinReply | str:
+    async def _think(self, burst: Burst) -> TwinReply | Reaction | str:
         """A suggestion is made at once, and nobody sees anybody typing."""
         if not burst.heard:  # all of it was deleted
             return ""
@@ -225,10 +227,10 @@ class OwnersChats(Conversations):
     def _peer(self, chat_id: int, name: str | None) -> Peer:
         return super()._peer(chat_at(chat_id), name)
 
-    async def _send_one(self, chat_id: int, planned: Planned) -> None:
+    async def _send_one(self, chat_id: int, planned: Planned) -> bool:
         leader = self._history.leader(planned)
         if leader is None:  # refused with the bubble before it
-            return
+            return True
         problem = self.obstacle(chat_id)
         if problem is None:
             try:
@@ -238,8 +240,9 @@ class OwnersChats(Conversations):
                 problem = wording.refusal(error.message)
             else:
                 self._history.sent(planned, message_id)
-                return
+                return True
         self._refuse(chat_id, leader, problem)
+        return True
 
     def _refuse(self, place: int, leader: int, problem: str) -> None:
         """What is left of a reply cannot be sent: it was never said, and the owner is told why."""
