@@ -13,7 +13,7 @@ from telegram import Bot, Message, Update, User
 from telegram.ext import ApplicationHandlerStop
 
 from bot.groups import is_meant
-from bot.invites import Invites
+from bot.invites import Invites, looks_like_invite
 from bot.people import People
 from bot.speech import Speech
 from twin.errors import BotError
@@ -89,6 +89,16 @@ class Access:
         if message is not None and self._people.is_denied(message.chat.id):
             raise ApplicationHandlerStop
 
+    def turns_away(self, update: Update) -> bool:
+        """Whether the gate lets nothing of this kind pass, without asking whether an invite is good."""
+        found = sender_and_message(update)
+        if found is None or is_of_own_chats(update):
+            return False
+        sender, message = found
+        if message.chat.type != message.chat.PRIVATE:
+            return not self._people.may_talk(message.chat.id)
+        return not self._people.may_talk(sender.id) and _invite_in(update) is None
+
     def is_owners(self, update: Update) -> bool:
         """Whether the owner sent this, in the owner's own chat with the bot."""
         found = sender_and_message(update)
@@ -112,16 +122,22 @@ class Access:
 
     def _comes_in(self, update: Update, sender: User) -> bool:
         """Whether this is `/start INVITE` with one that is good; it is used up then."""
-        match (update.message.text if update.message and update.message.text else "").split():
-            case [command, token] if command.split("@")[0] == "/start":
-                return self._invites.redeem(token, sender.id, sender.full_name)
-            case _:
-                return False
+        invite = _invite_in(update)
+        return invite is not None and self._invites.redeem(invite, sender.id, sender.full_name)
 
     def _note(self, identity: int, what: str) -> None:
         if identity not in self._turned_away:
             self._turned_away.add(identity)
             _log.warning("Ignoring " + what, identity)
+
+
+def _invite_in(update: Update) -> str | None:
+    """Of `/start INVITE` what may be an invite."""
+    match (update.message.text if update.message and update.message.text else "").split():
+        case [command, token] if command.split("@")[0] == "/start" and looks_like_invite(token):
+            return str(token)
+        case _:
+            return None
 
 
 def is_of_own_chats(update: Update) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 from telegram.ext import Application
-from telegram.request import HTTPXRequest
 
 from bot.inbox import Inbox, InboxRequest
+from bot.limited import LimitedRequest
 from bot.order import AT_ONCE, PerChat
 from twin.errors import BotError
 from twin.sections import Telegram
@@ -39,11 +39,11 @@ def application(token: str, telegram: Telegram, inbox: Inbox, order: PerChat) ->
     return builder.build()
 
 
-def _requests(telegram: Telegram, inbox: Inbox) -> tuple[HTTPXRequest, HTTPXRequest]:
+def _requests(telegram: Telegram, inbox: Inbox) -> tuple[LimitedRequest, LimitedRequest]:
     """What all requests but getUpdates are made with, and what those are."""
     proxy = telegram.proxy.get_secret_value() if telegram.proxy is not None else None
     try:
-        return HTTPXRequest(connection_pool_size=AT_ONCE, proxy=proxy), InboxRequest(inbox, proxy)
+        return LimitedRequest(AT_ONCE, proxy), InboxRequest(inbox, proxy)
     except (ValueError, httpx.InvalidURL):
         where = "telegram.proxy is" if proxy else "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY is"
         raise BotError(

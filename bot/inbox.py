@@ -13,8 +13,8 @@ from typing import Any
 from sqlite_utils import Database
 from telegram import Update
 from telegram.error import NetworkError
-from telegram.request import HTTPXRequest
 
+from bot.limited import LimitedRequest
 from bot.places import place_of
 from twin.places import owners_own
 
@@ -28,6 +28,8 @@ KINDS = [
     Update.DELETED_BUSINESS_MESSAGES,
 ]
 KEEP_SECONDS = 2 * 24 * 3600  # Telegram offers an unconfirmed update for a day, then never again
+LONG_POLL_SECONDS = 30
+_MOST_ID = 2**63 - 1
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +52,7 @@ class Inbox:
         """
         cursor = self._db.execute(
             "insert or ignore into bot_inbox (update_id, chat_id, received_at, payload) values (?, ?, ?, ?)",
-            [update["update_id"], _place(update), self._clock(), json.dumps(update)],
+            [update["update_id"], _stored(_place(update)), self._clock(), json.dumps(update)],
         )
         return bool(cursor.rowcount)
 
@@ -120,6 +122,11 @@ def _place(update: dict[str, Any]) -> int | None:
             return None
 
 
+def _stored(number: int | None) -> int | None:
+    """A number as SQLite takes it: one that is no id of anything is none."""
+    return number if number is not None and -_MOST_ID <= number <= _MOST_ID else None
+
+
 def read(update: dict[str, Any]) -> Update | None:
     """An update of a kind that the bot handles; None for the rest and the unreadable.
 
@@ -134,14 +141,14 @@ def read(update: dict[str, Any]) -> Update | None:
     return parsed if is_wanted and place_of(parsed) is not None else None
 
 
-class InboxRequest(HTTPXRequest):
+class InboxRequest(LimitedRequest):
     """The connection for getUpdates: a batch is in the inbox before python-telegram-bot sees, and confirms, it.
 
     It hands every update on once: repeated and unreadable ones become bare ids, which only get confirmed.
     """
 
     def __init__(self, inbox: Inbox, proxy: str | None = None) -> None:
-        super().__init__(connection_pool_size=1, proxy=proxy)
+        super().__init__(1, proxy, LONG_POLL_SECONDS)
         self._inbox = inbox
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
@@ -151,8 +158,8 @@ class InboxRequest(HTTPXRequest):
             return code, payload
         try:
             answer = json.loads(payload)
-        except ValueError as error:  # python-telegram-bot would log what it cannot read, words and all
-            raise NetworkError("The answer to getUpdates is not JSON") from error
+        except (ValueError, RecursionError):  # python-telegram-bot would log what it cannot read, words and all
+            raise NetworkError("The answer to getUpdates is not JSON") from None
         if isinstance(updates := answer.get("result"), list):
             answer["result"] = [self._once(update) for update in updates]
         return code, json.dumps(answer).encode()

@@ -49,7 +49,7 @@ class Invites:
         Returns:
             whether they are in.
         """
-        if not _SHAPE.fullmatch(token) or self._people.is_denied(user_id):
+        if not looks_like_invite(token) or self._people.is_denied(user_id):
             return False
         with self._db.atomic():
             used = self._db.execute(
@@ -68,6 +68,11 @@ class Invites:
     def told(self, user_id: int) -> None:
         """The owner knows of this arrival."""
         self._db.execute("update bot_invites set told = 1 where used_by = ?", [user_id])
+
+
+def looks_like_invite(token: str) -> bool:
+    """Whether a word may be an invite at all."""
+    return _SHAPE.fullmatch(token) is not None
 
 
 def _hash(token: str) -> str:

@@ -124,8 +124,8 @@ class Pause:
         self._aside.clear()
 
     def _passes(self, update: Update) -> bool:
-        """The owner's commands and buttons work during a pause."""
-        if self._also(update):
+        """The owner's commands and buttons work during a pause; and what is turned away anyhow need not be kept."""
+        if self._also(update) or self._access.turns_away(update):
             return True
         if not self._access.is_owners(update):
             return False
@@ -141,6 +141,9 @@ class Pause:
 
 
 def _command(update: Update) -> str | None:
-    """The name of the command that a new message begins with."""
-    words = (update.message.text or "").split() if update.message is not None else []
+    """The name of the command that a new message begins with; what is passed on from somebody else has none."""
+    message = update.message
+    if message is None or message.forward_origin is not None or message.via_bot is not None:
+        return None
+    words = (message.text or "").split()
     return words[0][1:].split("@")[0].lower() if words and words[0].startswith("/") else None

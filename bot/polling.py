@@ -14,12 +14,11 @@ from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.delivery import seconds_to_wait
-from bot.inbox import KINDS
+from bot.inbox import KINDS, LONG_POLL_SECONDS
 from bot.pacing import Rhythm
 from bot.places import place_of
 from twin.errors import BotError
 
-LONG_POLL_SECONDS = 30
 CONFLICTS = 3  # a poll that a killed process left behind conflicts once or twice
 _log = logging.getLogger(__name__)
 

@@ -30,6 +30,8 @@ from bot.versions import PREFIX as VERSION_PREFIX
 
 App = Application[Any, Any, Any, Any, Any, Any]
 _NEW = filters.UpdateType.MESSAGE
+# What somebody else wrote is no command, whoever passes it on.
+_OWN_WORDS = _NEW & ~filters.FORWARDED & ~filters.VIA_BOT
 
 
 def register(app: App, parts: Parts) -> None:
@@ -38,7 +40,7 @@ def register(app: App, parts: Parts) -> None:
     _add_commands(app, parts)
     _add_buttons(app, parts)
     _add_own_chats(app, parts)
-    app.add_handler(MessageHandler(_NEW & filters.COMMAND, parts.commands.help))
+    app.add_handler(MessageHandler(_OWN_WORDS & filters.COMMAND, parts.commands.help))
     app.add_handler(MessageHandler(_NEW, parts.conversations.answer))
     app.add_handler(MessageHandler(filters.UpdateType.EDITED_MESSAGE, parts.conversations.revise))
     app.add_error_handler(log_failure)
@@ -54,9 +56,9 @@ def _add_gates(app: App, parts: Parts) -> None:
 
 def _add_commands(app: App, parts: Parts) -> None:
     for name, handler in _everybodys(parts).items():
-        app.add_handler(CommandHandler(name, handler, filters=_NEW))
+        app.add_handler(CommandHandler(name, handler, filters=_OWN_WORDS))
     for name, handler in _owners(parts).items():
-        app.add_handler(CommandHandler(name, parts.access.owner_only(handler), filters=_NEW))
+        app.add_handler(CommandHandler(name, parts.access.owner_only(handler), filters=_OWN_WORDS))
 
 
 def _everybodys(parts: Parts) -> dict[str, Handler]:

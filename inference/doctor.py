@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from twin.addresses import place
 from twin.console import echo_json
 from twin.database import schema_version
 from twin.errors import TwinError
@@ -84,6 +85,7 @@ def examine(*, quick: bool) -> Iterator[Finding]:
     yield _guarded("adapter", lambda: _adapter(settings))
     yield _guarded("bot token", lambda: _token(settings))
     yield _owner(settings)
+    yield _way(settings)
     yield _guarded("engine", lambda: _engine(settings))
     if settings.engine.kind == "remote" and not quick:
         yield _guarded("remote server", lambda: _remote(settings))
@@ -178,6 +180,20 @@ def _owner(settings: Settings) -> Finding:
     there = settings.bot_owner is not None
     seen = "set" if there else "not set; only the bot needs it"
     return Finding("your Telegram id", there, seen, "set owner.id in twin.toml", optional=True)
+
+
+def _way(settings: Settings) -> Finding:
+    """How messages come to the bot; paths, users and passwords of the addresses are nobody's business."""
+    telegram = settings.telegram
+    server = f"the Bot API server {place(telegram.bot_api_url)}" if telegram.bot_api_url else "Telegram"
+    seen = f"the bot fetches them from {server}"
+    if telegram.webhook_url:
+        seen = f"{server} brings them to {place(telegram.webhook_url)}"
+        seen += f"; the bot listens at {telegram.webhook_host} port {telegram.webhook_port}"
+    if telegram.proxy:
+        seen += f"; by way of the proxy {place(telegram.proxy.get_secret_value())}"
+    ready = telegram.webhook_url is None or find_spec("uvicorn") is not None
+    return Finding("bot's messages", ready, seen, "run `pip install '.[serve]'`", optional=True)
 
 
 def _engine(settings: Settings) -> Finding:

@@ -24,6 +24,10 @@ Ended = Literal["turn", "length", "stopped", "cancelled"]
 somebody cancelled it."""
 
 
+def _unheard(_: str) -> None:
+    """Nobody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class TwinReply:
     """One answer in the owner's style.
@@ -64,8 +68,13 @@ class Wish:
     version: str | None = None
     stops: tuple[str, ...] = ()
     on_begin: Callable[[str | None], None] = lambda _: None
-    on_bubble: Callable[[str], None] = lambda _: None
+    on_bubble: Callable[[str], None] = _unheard
     is_cancelled: Callable[[], bool] = lambda: False
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody is told bubbles before the reply is whole; what they were told cannot be taken back."""
+        return self.on_bubble is not _unheard
 
 
 ANYHOW = Wish()

@@ -23,6 +23,7 @@ from twin.prompt import PromptSpec, encode_prompt, read_reply, reply_is_complete
 from twin.sections import Reply
 
 _ATTEMPTS = 3
+_SPREAD = ("secret", "vault", "others")
 _GUARDED_ATTEMPTS = 2
 _WARMER = 0.7  # the temperature of a second attempt where the first was greedy: again it would write the same
 
@@ -87,9 +88,11 @@ class Writing:
             prompt = self._prompt(_after(conversation, reply.bubbles))
             written = self._one(prompt, part, conversation, _seed(seed, attempt, 0), again=bool(attempt))
             ended = part.end(written)
+            # A secret that is spread over bubbles is seen in its last part; nobody was told of the others as yet.
+            is_taken_back = part.caught in _SPREAD and not wish.is_heard
             reply = replace(
                 reply,
-                bubbles=tuple(part.said),
+                bubbles=() if is_taken_back else tuple(part.said),
                 ended=ended,
                 prompt_tokens=reply.prompt_tokens + len(prompt),
                 tokens=reply.tokens + written.count,

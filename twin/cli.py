@@ -134,7 +134,10 @@ def _explain(error: Exception) -> int:
     They might quote a message (a KeyError's key, a decoder's input); a system's or database's words never do.
     """
     if logging.getLogger().isEnabledFor(logging.DEBUG):
-        raise error
+        from twin.log import redact
+
+        click.echo(redact("".join(traceback.format_exception(error))), err=True, nl=False)
+        return 1
     if isinstance(error, ImportError) and (error.name or "").split(".")[0] in _ML_PACKAGES:
         _complain(f"This machine has no {error.name}: install twin with `pip install '.[ml]'` to train or serve.")
         return 2

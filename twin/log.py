@@ -1,6 +1,7 @@
 """Logging: to stderr, and to a file if wanted; never message text, never tokens.
 
-Knows nothing of what is logged; it redacts what looks like a bot token and silences libraries that log URLs.
+Knows nothing of what is logged; it redacts what looks like a bot token, or like the user and password in an
+address, and silences libraries that log URLs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from twin.errors import SettingsError
 
 _TOKEN = re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}")
+_LOGIN = re.compile(r"(?<=://)[^\s/@]+@")
 _MEGABYTES, _OLDER_FILES = 5, 4
 passed_on = logging.getLogger("twin.passed_on")  # whole lines of child processes, which are records already
 _CHATTY = (
@@ -30,8 +32,8 @@ _CHATTY = (
 
 
 def redact(text: str) -> str:
-    """Replace anything shaped like a bot token."""
-    return _TOKEN.sub("<token>", text)
+    """Replace anything shaped like a bot token, and who logs in where an address says so."""
+    return _LOGIN.sub("<login>@", _TOKEN.sub("<token>", text))
 
 
 class _Redacting(logging.Formatter):
