@@ -5,6 +5,7 @@ Knows nothing of who may press what: bot/access.py lets only the owner's command
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,11 @@ _YES, _NO = f"{FORGET_PREFIX}yes", f"{FORGET_PREFIX}no"
 
 
 class Desk:
-    """Commands and buttons."""
+    """Commands and buttons.
+
+    Args:
+        elsewhere: deletes what is kept of the owner's own chat with somebody; returns how many messages that were.
+    """
 
     def __init__(
         self,
@@ -39,6 +44,7 @@ class Desk:
         quizzes: Quizzes,
         speech: Speech,
         rhythm: Rhythm,
+        elsewhere: Callable[[int], Awaitable[int]],
     ) -> None:
         self._versions = versions
         self._why = why
@@ -48,6 +54,7 @@ class Desk:
         self._quizzes = quizzes
         self._speech = speech
         self._rhythm = rhythm
+        self._elsewhere = elsewhere
 
     async def versions(self, update: Update, _: Any) -> None:
         """/versions: the list."""
@@ -89,7 +96,8 @@ class Desk:
         chat_id = query.from_user.id  # a private chat has the id of the person in it
         text = self._speech.say(chat_id, "kept")
         if query.data == _YES:
-            text = self._speech.say(chat_id, "forgotten", count=self._history.forget(chat_id))
+            count = self._history.forget(chat_id) + await self._elsewhere(chat_id)
+            text = self._speech.say(chat_id, "forgotten", count=count)
             self._disclosure.forget(chat_id)
             self._quizzes.forget(chat_id)
         await self._change(update, (text, None))

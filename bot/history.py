@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
@@ -17,6 +17,8 @@ from twin.messages import Message
 _OWNER, _OTHER, _RESET = "owner", "other", "reset"
 _BUSY = "busy"
 _SOMEBODY = "somebody"
+_TOLD = "coalesce(message_id, -id), speaker, text, sent_at, reply_to, media, media_note, is_forwarded"
+_FAR = 1 << 62
 
 Act = Literal["owner", "line", "reaction", "silence"]
 """What a message is met with: the twin's words, the bot's own, an emoji, nothing. Only the first are a turn that the
@@ -102,6 +104,13 @@ class History:
                 edited.message_id,
                 _OWNER if edited.is_owner else _OTHER,
             ],
+        )
+
+    def reopen(self, update_id: int, message: Message) -> None:
+        """A message is to be answered anew, with another update."""
+        self._db.execute(
+            "update bot_messages set update_id = ? where chat_id = ? and message_id = ? and speaker = ?",
+            [update_id, message.chat_id, message.message_id, _OTHER],
         )
 
     def unsettled(self, chat_id: int) -> set[int]:
@@ -242,7 +251,7 @@ class History:
             "select message_id, trim(coalesce('[' || replace(media, '_', ' ') || '] ', '') || text) from bot_messages"
             " where chat_id = :chat and id <= :until and speaker = 'other'"
             " and id > (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and id <= :until"
-            " and speaker <> 'other') order by id",
+            " and speaker in ('owner', 'reset')) order by id",
             {"chat": chat_id, "until": until},
         )
         return [(message_id, text) for message_id, text in rows]
@@ -264,32 +273,46 @@ class History:
             "insert into bot_messages (chat_id, speaker, text, sent_at) values (?, ?, '', ?)", [chat_id, _RESET, at]
         )
 
-    def messages(self, chat_id: int, limit: int) -> list[Message]:
+    def messages(self, chat_id: int, limit: int, until: int | None = None) -> list[Message]:
         """What was said since the last reset, at most the newest `limit` messages, the twin's as the owner's.
+
+        Args:
+            until: the row after which nothing counts.
 
         Returns:
             in the order in which they were handled, which is how they are to be read: a reply may be younger than the
             next question. Bubbles that are not sent yet have negative ids.
         """
         rows = self._db.execute(
-            "select coalesce(message_id, -id), speaker, text, sent_at, reply_to, media, media_note, is_forwarded"
-            " from (select * from bot_messages where chat_id = :chat and speaker in ('owner', 'other') and id >"
-            " (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and speaker = 'reset')"
-            " order by id desc limit :limit) order by id",
-            {"chat": chat_id, "limit": limit},
+            f"select {_TOLD} from (select * from bot_messages where chat_id = :chat and id <= :until"  # noqa: S608
+            " and speaker in ('owner', 'other') and id >"
+            " (select coalesce(max(id), 0) from bot_messages where chat_id = :chat and speaker = 'reset'"
+            " and id <= :until) order by id desc limit :limit) order by id",
+            {"chat": chat_id, "limit": limit, "until": _FAR if until is None else until},
         )
-        return [
-            Message(
-                chat_id=chat_id,
-                message_id=message_id,
-                sent_at=datetime.fromtimestamp(at, UTC),
-                sender_id=None,
-                is_owner=speaker == _OWNER,
-                text=text,
-                reply_to=reply_to,
-                forwarded_from=_SOMEBODY if is_forwarded else None,
-                media=media,
-                media_note=note,
-            )
-            for message_id, speaker, text, at, reply_to, media, note, is_forwarded in rows
-        ]
+        return [_message(chat_id, *row) for row in rows]
+
+    def after(self, chat_id: int, row: int) -> list[Message]:
+        """What was said after a row, as `messages` tells it."""
+        rows = self._db.execute(
+            f"select {_TOLD} from bot_messages where chat_id = ? and id > ? and speaker in ('owner', 'other')"  # noqa: S608
+            " order by id",
+            [chat_id, row],
+        )
+        return [_message(chat_id, *row) for row in rows]
+
+
+def _message(chat_id: int, message_id: int, speaker: str, text: str, at: float, *more: Any) -> Message:
+    reply_to, media, note, is_forwarded = more
+    return Message(
+        chat_id=chat_id,
+        message_id=message_id,
+        sent_at=datetime.fromtimestamp(at, UTC),
+        sender_id=None,
+        is_owner=speaker == _OWNER,
+        text=text,
+        reply_to=reply_to,
+        forwarded_from=_SOMEBODY if is_forwarded else None,
+        media=media,
+        media_note=note,
+    )

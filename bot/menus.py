@@ -19,10 +19,9 @@ from bot import wording
 from bot.access import sender_and_message
 from bot.phrases import commands, languages, phrase
 from bot.speech import Speech
-from bot.switches import Switches
 from twin.language import FALLBACK
 
-_EVERYBODYS = "menu"
+_EVERYBODY = 0
 _START = "start"
 
 
@@ -33,10 +32,9 @@ class Menus:
         owner: the owner's user id.
     """
 
-    def __init__(self, bot: Bot, db: Database, switches: Switches, owner: int, speech: Speech) -> None:
+    def __init__(self, bot: Bot, db: Database, owner: int, speech: Speech) -> None:
         self._bot = bot
         self._db = db
-        self._switches = switches
         self._owner = owner
         self._speech = speech
         self._waiting: asyncio.Queue[int] = asyncio.Queue()
@@ -58,7 +56,7 @@ class Menus:
 
     async def withdraw(self, user_id: int) -> None:
         """Somebody may not talk any more: they see what strangers see."""
-        self._remember(user_id, None)
+        self._db.execute("delete from bot_menus where chat_id = ?", [user_id])
         try:
             await self._bot.delete_my_commands(BotCommandScopeChat(user_id))
         except TelegramError:
@@ -74,7 +72,7 @@ class Menus:
     async def _show_everybodys(self) -> None:
         menus = {code: {_START: phrase(code, f"command_{_START}")} for code in sorted(languages())}
         mark = _mark({code: menu[_START] for code, menu in menus.items()})
-        if self._switches.get(_EVERYBODYS) == mark:
+        if self._shown(_EVERYBODY) == mark:
             return
         try:
             await self._bot.set_my_commands(list(menus[FALLBACK].items()))
@@ -82,7 +80,7 @@ class Menus:
                 await self._bot.set_my_commands(list(menu.items()), language_code=code)
         except TelegramError:
             return
-        self._switches.set(_EVERYBODYS, mark)
+        self._remember(_EVERYBODY, mark)
 
     async def _show(self, user_id: int) -> None:
         menu = self._menu(user_id)
@@ -101,15 +99,11 @@ class Menus:
         return wording.OWNER_COMMANDS if user_id == self._owner else commands(self._speech.language(user_id))
 
     def _shown(self, user_id: int) -> str | None:
-        row = self._db.execute("select menu from bot_people where user_id = ?", [user_id]).fetchone()
+        row = self._db.execute("select mark from bot_menus where chat_id = ?", [user_id]).fetchone()
         return row[0] if row else None
 
-    def _remember(self, user_id: int, mark: str | None) -> None:
-        self._db.execute(
-            "insert into bot_people (user_id, menu) values (?, ?)"
-            " on conflict (user_id) do update set menu = excluded.menu",
-            [user_id, mark],
-        )
+    def _remember(self, user_id: int, mark: str) -> None:
+        self._db.execute("insert or replace into bot_menus (chat_id, mark) values (?, ?)", [user_id, mark])
 
 
 def _mark(menu: Mapping[str, str]) -> str:

@@ -44,6 +44,7 @@ class Rhythm:
         grace: how long a stopping bot waits for replies under way.
         close: how long it then waits for the generator to free its model.
         look: how long /status waits for the generator before it tells what was last known.
+        check: between two looks at whether Telegram still brings messages to the webhook.
         clock: what bursts and pauses are timed by.
         random: what pauses are drawn with.
     """
@@ -55,6 +56,7 @@ class Rhythm:
     grace: float = 5.0
     close: float = 1.5
     look: float = 3.0
+    check: float = 60.0
     clock: Clock = field(default_factory=Clock)
     random: Random = field(default_factory=Random)
 

@@ -103,7 +103,7 @@ class Parts:
         people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites, self.speech)
-        self.menus = Menus(bot, db, switches, owner, self.speech)
+        self.menus = Menus(bot, db, owner, self.speech)
         self.guests = Guests(bot, owner, people, invites, self.menus, rhythm)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
@@ -168,9 +168,8 @@ class Parts:
             self.speech,
             rhythm,
         )
-        self.desk = Desk(
-            versions, Why(settings, self._history), tuning, self._history, disclosure, quizzes, self.speech, rhythm
-        )
+        why, elsewhere = Why(settings, self._history), self.owners_chats.forget
+        self.desk = Desk(versions, why, tuning, self._history, disclosure, quizzes, self.speech, rhythm, elsewhere)
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""

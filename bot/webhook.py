@@ -15,7 +15,7 @@ import socket
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from telegram import Bot, Update
+from telegram import Bot, Update, WebhookInfo
 from telegram.error import BadRequest
 
 from bot.inbox import KINDS, Inbox
@@ -68,16 +68,21 @@ class Webhook:
         server = QuietServer(app, _DRAIN_SECONDS)
         serving = asyncio.create_task(server.serve([self._socket]))
         handing = asyncio.create_task(_hand_on(waiting, bot, accept))
+        tasks = [serving, handing]
         try:
             await self._tell_telegram(bot, rhythm)
-            await asyncio.wait({serving, handing}, return_when=asyncio.FIRST_COMPLETED)
-            if handing.done():
-                await handing
+            watching = asyncio.create_task(self._watch(bot, rhythm))
+            tasks.append(watching)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task is not serving and task.done():
+                    task.result()
             raise BotError("The webhook's server ended by itself", "its log tells more; start the bot again")
         finally:
-            handing.cancel()
             server.should_exit = True
-            await asyncio.gather(serving, handing, return_exceptions=True)
+            for task in tasks[1:]:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tell_telegram(self, bot: Bot, rhythm: Rhythm) -> None:
         """Telegram brings what is new here from now on."""
@@ -98,6 +103,39 @@ class Webhook:
         await reach(tell, rhythm)
         host, port = self._socket.getsockname()[:2]
         _log.info("Telegram brings messages to %s port %d", host, port)
+
+    async def _watch(self, bot: Bot, rhythm: Rhythm) -> None:
+        """Whoever is brought nothing hears of no trouble, so it is asked for: a rejected token, another program that
+        took the messages, an address at which Telegram finds nobody.
+
+        Raises:
+            BotError: the token is rejected, or another program takes the messages again and again.
+        """
+        is_taken, told = False, None
+        while True:
+            await asyncio.sleep(rhythm.check)
+            info = await self._ask_telegram(bot, rhythm)
+            if info.url != self._url:
+                if is_taken:
+                    raise BotError(
+                        "Another program receives this bot's messages", "stop it, or make this twin a bot of its own"
+                    )
+                _log.warning("Somebody ended the webhook; it is set again")
+                await self._tell_telegram(bot, rhythm)
+            elif info.last_error_date is not None and info.last_error_date != told:
+                told = info.last_error_date
+                _log.warning("Telegram could not bring messages here: look at what answers telegram.webhook_url")
+            is_taken = info.url != self._url
+
+    @staticmethod
+    async def _ask_telegram(bot: Bot, rhythm: Rhythm) -> WebhookInfo:
+        found: list[WebhookInfo] = []
+
+        async def ask() -> None:
+            found.append(await bot.get_webhook_info())
+
+        await reach(ask, rhythm)
+        return found[0]
 
 
 async def _hand_on(waiting: asyncio.Queue[dict[str, Any]], bot: Bot, accept: Accept) -> None:

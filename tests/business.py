@@ -39,6 +39,8 @@ class BusinessApi(BotApi):
         typed: chats of the owner's in which the bot was seen typing.
         rights: what getBusinessConnection tells of a connection: its owner's id, the right to reply, if it is enabled.
         asked: how often it was asked for.
+        refuse_own: what its next messages through a connection get, one each; None: they are taken.
+        sent_updates: the ids of all updates so far.
         clock: the time by which the 24-hour rule goes; messages are dated by it.
     """
 
@@ -49,7 +51,14 @@ class BusinessApi(BotApi):
         self.rights: dict[str, tuple[int, bool, bool]] = {CONNECTION: (OWNER, True, True)}
         self.asked = 0
         self.clock = time.time
+        self.refuse_own: list[ApiRefusal | None] = []
+        self.sent_updates: list[int] = []
         self._heard: dict[int, float] = {}
+
+    async def enqueue_update(self, update: dict[str, Any], *, token: str) -> int:
+        """As the emulator's; remembers the update's id."""
+        self.sent_updates.append(int(await super().enqueue_update(update, token=token)))
+        return self.sent_updates[-1]
 
     async def connect(
         self, *, can_reply: bool = True, enabled: bool = True, user: int = OWNER, name: str = CONNECTION
@@ -85,8 +94,8 @@ class BusinessApi(BotApi):
         return [text for to, text, _ in self.own if to == chat]
 
     def cards(self) -> list[str]:
-        """What the owner sees of the bot's messages, each as last edited."""
-        return self.shown(OWNER)
+        """The cards that the owner sees, each as last edited."""
+        return [text for text in self.shown(OWNER) if text.startswith(("Anna", "Boris"))]
 
     def card_id(self, words: str) -> int:
         """The newest message to the owner that says something, as last edited."""
@@ -107,12 +116,12 @@ class BusinessApi(BotApi):
         """Somebody, the owner unless told otherwise, presses a button of a card."""
         return await self.press(user, self.keys(card_id)[button], card_id)
 
-    async def answer_card(self, card_id: int, text: str) -> int:
-        """The owner answers a card in words."""
+    async def answer_card(self, card_id: int, text: str, **fields: Any) -> int:
+        """The owner answers a card."""
         sender = {"id": 123456789, "is_bot": True, "first_name": "Twin"}
         chat = {"id": OWNER, **_PRIVATE}
         card = {"message_id": card_id, "date": int(time.time()), "chat": chat, "from": sender, "text": "?"}
-        return await self.write(OWNER, text, reply_to_message=card)
+        return await self.write(OWNER, text, reply_to_message=card, **fields)
 
     def validate(self, method: str, fields: dict[str, Any], uploads: dict[str, Any]) -> Any:
         """Telegram's rules for business connections, which the emulator does not know."""
@@ -130,6 +139,8 @@ class BusinessApi(BotApi):
             raise ApiRefusal("Bad Request: BUSINESS_CONNECTION_NOT_ALLOWED")
         if self.clock() - self._heard.get(chat, 0) > 24 * 3600:
             raise ApiRefusal("Bad Request: BUSINESS_PEER_USAGE_MISSING")
+        if method == "sendMessage" and self.refuse_own and (refusal := self.refuse_own.pop(0)) is not None:
+            raise refusal
         if method == "sendChatAction":
             self.typed.add(chat)
             return True
@@ -152,12 +163,13 @@ class BusinessApi(BotApi):
 
     async def _say(self, kind: str, sender: int, chat: int, text: str, age: float, **fields: Any) -> int:
         self._next_message += "message_id" not in fields
+        name = "Anna" if chat == FRIEND else "Boris"
         message: dict[str, Any] = {
             "business_connection_id": CONNECTION,
             "message_id": self._next_message,
             "date": int(self.clock() - age),
-            "chat": {"id": chat, **_PRIVATE},
-            "from": {"id": sender, "is_bot": False, "first_name": "Olga" if sender == OWNER else "Anna"},
+            "chat": {"id": chat, "type": "private", "first_name": name},
+            "from": {"id": sender, "is_bot": False, "first_name": "Olga" if sender == OWNER else name},
             **({"text": text} if text else {}),
             **fields,
         }

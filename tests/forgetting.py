@@ -14,6 +14,7 @@ from pathlib import Path
 
 from twin import search_index
 from twin.messages import Message, Session, Turn
+from twin.places import owners_own
 from twin.prompt import PromptSpec
 from twin.registry import BaseIdentity, Manifest, Registry
 from twin.session_lines import write_session
@@ -77,6 +78,9 @@ def fill(store: Store) -> None:
         store.write_messages([*written, edited])
         bot = {"chat_id": chat_id, "speaker": "other", "text": word, "sent_at": START.timestamp()}
         store.db.table("bot_messages").insert(bot)
+        store.db.table("bot_messages").insert(bot | {"chat_id": owners_own(chat_id)})
+        draft = {"place": owners_own(chat_id), "until_id": 1, "created_at": START.timestamp(), "outcome": "edited"}
+        store.db.table("business_drafts").insert(draft | {"bubbles": f'["{word}"]', "said": f'["{word}"]'})
         store.db.table("bot_inbox").insert(
             {"update_id": chat_id, "chat_id": chat_id, "received_at": START.timestamp(), "payload": json.dumps(word)}
         )

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import ipaddress
 import logging
+import ssl
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bot.app import run_bot
 from inference import doctor
@@ -132,6 +140,58 @@ def test_without_a_setting_the_environment_names_the_proxy_and_exceptions_from_i
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+    asyncio.run(scene())
+
+
+def test_the_proxy_looks_up_names(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bot_api() as api, socks5_proxy() as proxy:
+            named = {"proxy": proxy.url, "bot_api_url": api.url.replace("127.0.0.1", "localhost")}
+            async with running_bot(api, bot_settings(tmp_path, api, telegram=named), Parrot):
+                await api.write(OWNER, "hi")
+                await api.until(lambda: api.texts(OWNER))
+            assert proxy.seen and all(place.startswith("localhost:") for place in proxy.seen)
+
+    asyncio.run(scene())
+
+
+def _certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for this machine, signed by itself, and a server's context with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a test")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+    made = made.add_extension(
+        x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+    )
+    signed = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, SHA256())
+    pem = folder / "server.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(private + signed.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return pem, context
+
+
+def test_to_an_https_address_an_http_proxy_sees_where_and_not_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, context = _certificate(tmp_path)
+
+    async def scene() -> None:
+        api = BotApi()
+        runner = web.AppRunner(api.app(), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        api.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+        async with http_proxy() as proxy:
+            async with running_bot(api, bot_settings(tmp_path, api, telegram={"proxy": proxy.url}), Parrot):
+                await api.write(OWNER, "hi")
+                await api.until(lambda: api.texts(OWNER) == ["you said hi"])
+            assert {line.split()[0] for line in proxy.seen} == {"CONNECT"} and TOKEN not in str(proxy.seen)
+        await runner.cleanup()
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     asyncio.run(scene())
 
 

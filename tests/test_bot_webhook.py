@@ -8,6 +8,7 @@ import logging
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tests.bot_api import (
     free_port,
     running_bot,
 )
-from twin.errors import TwinError
+from twin.errors import BotError, TwinError
 from twin.settings import Settings
 from twin.store import Store
 
@@ -260,5 +261,80 @@ def test_an_outage_at_the_start_is_waited_for(tmp_path: Path) -> None:
                 async with hooked_bot(api, tmp_path, port):
                     await api.write(FRIEND, "hi")
                     await api.until(lambda: api.texts(FRIEND) == ["you said hi"])
+
+    asyncio.run(scene())
+
+
+def test_a_webhook_that_somebody_ended_is_set_again_once_and_then_given_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        async with bot_api() as api:
+            with free_port() as port:
+                settings = bot_settings(tmp_path, api, telegram=by_webhook(port))
+                often = replace(FAST, check=0.05)
+
+                async def end_it(times: int) -> None:
+                    await api._update_queues.set_webhook(TOKEN, {"url": ""})
+                    await api.until(lambda: len(_hooks(api)) > times)
+
+                async with running_bot(api, settings, Parrot, often):
+                    await api.until(lambda: _hooks(api))
+                    await end_it(1)
+                    await api.write(FRIEND, "hi")
+                    await api.until(lambda: api.texts(FRIEND) == ["you said hi"])
+                keep = api._update_queues.set_webhook
+                api._update_queues.set_webhook = lambda token, fields: keep(token, {"url": ""})
+                with pytest.raises(BotError, match="Another program"):
+                    await asyncio.wait_for(run_bot(settings, TOKEN, Parrot, asyncio.Event(), often), 60)
+
+    asyncio.run(scene())
+    assert "ended the webhook" in caplog.text
+
+
+def test_a_token_that_is_rejected_later_ends_a_bot_that_is_brought_messages(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bot_api() as api:
+            with free_port() as port:
+                api.refuse["getWebhookInfo"] = [ApiRefusal("Bad Gateway", 502), ApiRefusal("Unauthorized", 401)]
+                settings = bot_settings(tmp_path, api, telegram=by_webhook(port))
+                often = replace(FAST, check=0.05)
+                with pytest.raises(BotError, match="rejects"):
+                    await asyncio.wait_for(run_bot(settings, TOKEN, Parrot, asyncio.Event(), often), 60)
+
+    asyncio.run(scene())
+
+
+def test_that_telegram_finds_nobody_at_the_address_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with bot_api() as api:
+            asked: list[str] = []
+            info = api._update_queues.info
+
+            def failing(token: str) -> dict[str, Any]:
+                asked.append(token)
+                return dict(info(token)) | {"last_error_date": 1_800_000_000, "last_error_message": "SSL error"}
+
+            monkeypatch.setattr(api._update_queues, "info", failing)
+            with free_port() as port:
+                settings = bot_settings(tmp_path, api, telegram=by_webhook(port))
+                async with running_bot(api, settings, Parrot, replace(FAST, check=0.05)):
+                    await api.until(lambda: len(asked) >= 3)
+
+    asyncio.run(scene())
+    assert caplog.text.count("could not bring messages here") == 1
+
+
+def test_a_request_that_never_ends_does_not_hold_up_the_end_of_the_bot(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bot_api() as api:
+            with free_port() as port:
+                async with hooked_bot(api, tmp_path, port):
+                    stuck = asyncio.create_task(_raw(port, _secret(tmp_path), b"Content-Length: 100\r\n\r\n{"))
+                    await api.write(FRIEND, "hi")
+                    await api.until(lambda: api.texts(FRIEND) == ["you said hi"])
+                assert b"200" not in await stuck
 
     asyncio.run(scene())

@@ -44,6 +44,8 @@ from twin.search import EVERYWHERE, Query, search
 from twin.settings import Settings, load_settings
 from twin.store import Store
 
+_TABLES = ("bot_messages", "bot_inbox", "business_drafts", "set_rows", "recipe_answers")
+
 
 def test_no_byte_of_a_forgotten_dialog_stays_in_the_home_and_others_are_untouched(home: Settings, store: Store) -> None:
     fill(store)
@@ -56,14 +58,14 @@ def test_no_byte_of_a_forgotten_dialog_stays_in_the_home_and_others_are_untouche
         told = forget(store, home, ANNA, NOW, NOW)
         assert found_in(home.home, PLANTED) == []
         assert reader.message_count() == 5
-    assert told.rows == {"messages": 6, "bot_messages": 1, "bot_inbox": 1, "set_rows": 1, "recipe_answers": 1}
+    assert told.rows == {"messages": 6} | dict.fromkeys(_TABLES, 1) | {"bot_messages": 2}
     assert len(told.snapshots) == 1
     assert found_in(home.home, KEPT) == ["train.jsonl", "twin.db"]
     assert (store.messages(ANNA), store.messages(BORIS)) == ([], boris)
     assert search(store, Query.parse(PLANTED), EVERYWHERE) == []
     assert len(search(store, Query.parse(KEPT), EVERYWHERE)) == 5
-    for table in ("bot_messages", "bot_inbox", "set_rows", "recipe_answers"):
-        assert store.db.table(table).count == 1
+    for table in _TABLES:
+        assert store.db.table(table).count == (2 if table == "bot_messages" else 1)
     assert [row["chat_id"] for row in store.db.table("cursors").rows] == [ANNA, BORIS]
     assert store.db.execute("select is_allowed from bot_people").fetchall() == [(1,)], "who may talk still may"
     store.db.execute("insert into search (search) values ('integrity-check')")
@@ -340,5 +342,5 @@ def test_a_stale_newest_adapter_makes_a_retraining_due(home: Settings, store: St
 
 def test_an_empty_forgetting_is_told_as_such(home: Settings, store: Store) -> None:
     store.add_dialog(ANNA, "Anna")
-    rows = dict.fromkeys(("messages", "bot_messages", "bot_inbox", "set_rows", "recipe_answers"), 0)
+    rows = dict.fromkeys(("messages", *_TABLES), 0)
     assert forget(store, home, ANNA, NOW, NOW) == Forgotten(ANNA, NOW, rows, (), (), None)

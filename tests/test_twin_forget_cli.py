@@ -38,7 +38,7 @@ def test_the_command_says_what_is_gone_and_that_what_serves_is_stale(
 ) -> None:
     ran = run_twin("forget", "@anna_p", "--yes")
     assert (ran.code, ran.err) == (0, "")
-    assert "Forgotten of Anna: 6 messages, 1 message between them and the bot, 1 row of a set" in ran.out
+    assert "Forgotten of Anna: 6 messages, 2 messages between them and the bot, 1 reply suggested to them" in ran.out
     assert "v2 still serves and may repeat it: `twin adapters withdraw" in ran.out
     assert PLANTED not in ran.out
     assert served.candidates() == ["v2"]  # v1 is not fallen back to

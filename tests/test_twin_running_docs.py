@@ -12,6 +12,7 @@ import pytest
 
 from twin.cli import VERBS
 from twin.service_unit import DAEMONS, Unit
+from twin.settings import Settings, known_keys, load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
@@ -62,7 +63,19 @@ def test_variables_of_compose_are_told_where_the_page_says() -> None:
     used = set(re.findall(r"\$\{(\w+):-", COMPOSE))
     told = set(re.findall(r"^#   ([A-Z_]+) ", COMPOSE, re.M))
     assert used == told
-    assert set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=<address>)?`", TEXT)) - used <= {"TWIN_HOME", "TWIN_CACHE", "HF_HOME"}
+    known = {"TWIN_HOME", "TWIN_CACHE", "HF_HOME", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}
+    known |= {f"TWIN_{key.upper().replace('.', '__')}" for key in known_keys()}
+    assert set(re.findall(r"`([A-Z]+_[A-Z_]+)(?:=<address>)?`", TEXT)) - used <= known
+
+
+def test_settings_that_the_page_shows_are_settings(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", TEXT, re.S)
+    assert blocks
+    for block in blocks:
+        (tmp_path / "twin.toml").write_text(block, encoding="utf-8")
+        assert load_settings(tmp_path).telegram.webhook_url == "https://bot.example.org/hook"
+    shown = dict(re.findall(r'`(webhook_host|webhook_url|bot_api_url|proxy) = "([^"]+)"`', TEXT))
+    assert len(shown) == 4 and Settings(home=tmp_path, telegram=shown).telegram.proxy is not None  # type: ignore[arg-type]
 
 
 def test_what_the_page_says_of_the_unit_stands_in_it() -> None:

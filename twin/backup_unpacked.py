@@ -71,6 +71,10 @@ class Unpacked:
                 "delete from bot_messages where update_id is not null and speaker = 'owner' and message_id is null"
             )
             db.execute("update bot_messages set update_id = null where update_id is not null")
+            db.execute(
+                "update business_drafts set outcome = 'stale', note = ?, version = version + 1 where outcome = 'open'",
+                ["This is of before a backup was restored."],
+            )
             db.execute("update bot_inbox set answered_at = ?, payload = '{}' where answered_at is null", [at])
 
     def _check(self, settings: Settings) -> None:

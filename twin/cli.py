@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "worker": ("training.worker", "worker", "Run queued trainings, and queue them on schedule."),
     "jobs": ("twin.commands", "jobs", "Show the job queue."),
     "bot": ("bot.cli", "bot", "Answer in Telegram."),
+    "preferences": ("bot.business.preferences_cli", "preferences", "Take along what you made of suggestions."),
     "database": ("twin.database_cli", "database", "Encrypt the database, or make it plain again."),
     "backup": ("twin.backup_cli", "backup", "Write everything into one file, also while it runs."),
     "restore": ("twin.backup_cli", "restore", "Make a home of a backup, checked as a whole."),

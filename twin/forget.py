@@ -2,12 +2,13 @@
 
 Knows nothing of terminals. What was exported, merged or converted lies elsewhere and is not touched.
 
-What goes: the messages with their place in the search index, what the bot and that person said to each other, rows of
-made sets and answers of teachers into which the dialog went (they carry no times, so all of them), everything in tables
-called derived_*, and training sets on disk that hold some of it (they can be built again). What stays: the dialog's
-name and tags, by which the wish is told and can be lifted; how far the live account was read, so that a later ingest
-does not begin anew; the vault, which holds no text and keeps secrets out of replies. What only others wrote, which the
-guard of replies knows by keyed bits, is read anew from the messages that are left.
+What goes: the messages with their place in the search index, what the bot and that person said to each other, what it
+heard and suggested in the owner's own chat with them (Telegram Business), rows of made sets and answers of teachers
+into which the dialog went (they carry no times, so all of them), everything in tables called derived_*, and training
+sets on disk that hold some of it (they can be built again). What stays: the dialog's name and tags, by which the wish
+is told and can be lifted; how far the live account was read, so that a later ingest does not begin anew; the vault,
+which holds no text and keeps secrets out of replies. What only others wrote, which the guard of replies knows by keyed
+bits, is read anew from the messages that are left.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from twin.errors import AdapterError, StoreError
 from twin.forgotten import Forgettings
 from twin.manifest import Manifest
 from twin.overhearing import overhear
+from twin.places import owners_own
 from twin.privacy.overheard import OVERHEARD_FILE
 from twin.registry import Registry
 from twin.settings import Settings
@@ -35,8 +37,9 @@ _AGAIN = "stop the bot and the worker, free some disk space, then run the same c
 _MANY = "messages"
 _OF_CHAT = {
     _MANY: "from messages where chat_id = :chat and sent_at < :before",
-    "bot_messages": "from bot_messages where chat_id = :chat and sent_at < :before",
-    "bot_inbox": "from bot_inbox where chat_id = :chat and received_at < :before",
+    "bot_messages": "from bot_messages where chat_id in (:chat, :own) and sent_at < :before",
+    "bot_inbox": "from bot_inbox where chat_id in (:chat, :own) and received_at < :before",
+    "business_drafts": "from business_drafts where place = :own and created_at < :before",
     "set_rows": "from set_rows where exists (select 1 from json_each(chats) where value = :chat)",
     "recipe_answers": "from recipe_answers where exists (select 1 from json_each(chats) where value = :chat)",
 }
@@ -179,7 +182,8 @@ def _told(
 
 
 def _values(chat_id: int, before: datetime) -> dict[str, float]:
-    return {"chat": chat_id, "before": int(before.timestamp())}
+    own = owners_own(chat_id) if chat_id > 0 else chat_id  # chats from elsewhere have negative ids, and no bot
+    return {"chat": chat_id, "own": own, "before": int(before.timestamp())}
 
 
 def _changed(store: Store, sql: str, values: dict[str, float]) -> int:

@@ -25,6 +25,7 @@ from twin.store import Store
 _NOUNS = {
     "messages": ("message", "messages"),
     "bot_messages": ("message between them and the bot", "messages between them and the bot"),
+    "business_drafts": ("reply suggested to them", "replies suggested to them"),
     "set_rows": ("row of a set that was made of it", "rows of sets that were made of it"),
     "recipe_answers": ("answer of a teacher that was made of it", "answers of teachers that were made of it"),
 }

@@ -100,8 +100,7 @@ class OwnersChats(Conversations):
         if await self._connections.is_owners(message.business_connection_id) and self._is_talk(message):
             edited = self._at_place(message)
             if fate(edited) == "shown":
-                self._history.revise(edited)
-                self.bursts.revise(update.update_id, edited)
+                self._revise(update.update_id, edited, message.chat.full_name)
 
     async def deleted(self, update: Update, _: Any) -> None:
         """Messages were deleted: here, too; what answers one of them is not suggested any more."""
@@ -122,6 +121,14 @@ class OwnersChats(Conversations):
         for draft in self._drafts.open_at(place):
             self._drafts.end(draft, "stale", note)
         self._give_up(place, await self.bursts.abandon(place))
+
+    async def forget(self, chat_id: int) -> int:
+        """Delete what is kept of the chat with somebody, for good; returns how many messages that were."""
+        place = owners_own(chat_id)
+        self._give_up(place, await self.bursts.abandon(place))
+        self._drafts.forget(place)
+        self._disclosure.forget(place)
+        return self._history.forget(place)
 
     def obstacle(self, place: int) -> str | None:
         """Why nothing can be sent to a place, as a sentence; None if it can."""
@@ -185,6 +192,18 @@ class OwnersChats(Conversations):
         elif mode != "auto" or self._admits(heard, sender.id):
             self.bursts.add(heard)
 
+    def _revise(self, update_id: int, edited: Message, name: str | None) -> None:
+        """An edit also makes a suggestion stale that answers what was edited: another one is made."""
+        place = edited.chat_id
+        for draft in self._drafts.open_at(place):
+            asked = self._history.asked(place, draft.until_id)
+            if any(message_id == edited.message_id and text != edited.text for message_id, text in asked):
+                self._drafts.end(draft, "stale", wording.EDITED)
+                self._history.reopen(update_id, edited)
+                self.bursts.add(Heard(update_id, edited, name))
+        self._history.revise(edited)
+        self.bursts.revise(update_id, edited)
+
     def _admits(self, heard: Heard, user_id: int) -> bool:
         """Whether that is not more than is answered; else it is taken in, and the owner is told once in a period."""
         limit = self._limits.admit(heard.update_id, user_id)
@@ -247,7 +266,10 @@ class OwnersChats(Conversations):
     def _refuse(self, place: int, leader: int, problem: str) -> None:
         """What is left of a reply cannot be sent: it was never said, and the owner is told why."""
         with self._store.atomic():
-            left = [bubble.text for bubble in self._history.planned(place) if not bubble.is_sent]
+            planned = self._history.planned(place)
+            left = [bubble.text for bubble in planned if not bubble.is_sent]
+            if len(left) < len(planned):
+                problem = f"{problem} {wording.IN_PART}"
             self._history.drop_unsent(leader)
             draft = self._drafts.decided_by(leader)
             if draft is not None:

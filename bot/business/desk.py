@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram.error import BadRequest
 from telegram.ext import filters
 
 from bot.business import wording
@@ -18,6 +17,7 @@ from bot.business.chats import OwnersChats
 from bot.business.connections import Connections
 from bot.business.drafts import Draft, Drafts
 from bot.business.modes import Modes
+from bot.buttons import Screen, acknowledge, change
 from bot.delivery import deliver
 from bot.incoming import as_message
 from bot.pacing import Rhythm
@@ -25,8 +25,6 @@ from twin.store import Store
 
 _MODE = f"{PREFIX}mode:"
 _MOST = 12
-
-Screen = tuple[str, InlineKeyboardMarkup | None]
 
 
 class BusinessDesk:
@@ -63,11 +61,11 @@ class BusinessDesk:
         assert query is not None and query.data is not None
         kind, _, number = query.data.rpartition(":")
         if not (number.isascii() and number.isdecimal() and len(number) < 20):
-            await self._acknowledge(update)
+            await acknowledge(update, self._rhythm)
         elif f"{kind}:" == _MODE:
             await self._turn(update, int(number))
         else:
-            await self._acknowledge(update)
+            await acknowledge(update, self._rhythm)
             self._decide(update, f"{kind}:", self._drafts.get(int(number)))
 
     async def words(self, update: Update, _: Any) -> None:
@@ -133,29 +131,14 @@ class BusinessDesk:
         """The next mode for a chat, and the list as it is then."""
         if self._modes.cycle(chat_id) == "off":
             await self._chats.stop(chat_id, wording.SWITCHED_OFF)
-        query = update.callback_query
-        assert query is not None
-        await self._acknowledge(update)
-        text, keyboard = self._overview()
-        try:
-            await deliver(partial(query.edit_message_text, text, reply_markup=keyboard), self._rhythm)
-        except BadRequest as error:  # pressed twice, or deleted
-            if "not modified" not in error.message and "not found" not in error.message:
-                raise
+        await acknowledge(update, self._rhythm)
+        await change(update, self._overview(), self._rhythm)
 
     def _overview(self) -> Screen:
         seen = self._modes.seen(_MOST)
         rows = [[InlineKeyboardButton(wording.button(one), callback_data=f"{_MODE}{one.chat_id}")] for one in seen]
         text = wording.overview(self._connections.current(), self._modes.default, seen)
         return text, InlineKeyboardMarkup(rows) if rows else None
-
-    async def _acknowledge(self, update: Update) -> None:
-        query = update.callback_query
-        assert query is not None
-        try:
-            await deliver(query.answer, self._rhythm)
-        except BadRequest:  # too old to be answered; what it asks for is done all the same
-            return
 
 
 class OnCard(filters.UpdateFilter):

@@ -7,7 +7,7 @@ was shown: so what a killed bot did not come to show is shown at the next start.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -150,11 +150,10 @@ class Drafts:
             [draft.version, card_id, draft.id],
         )
 
-    def forget(self, places: Collection[int]) -> None:
-        """Delete all that was suggested in some chats, for good."""
+    def forget(self, place: int) -> None:
+        """Delete all that was suggested in a chat, for good."""
         self._db.execute("pragma secure_delete = on")
-        for place in places:
-            self._db.execute("delete from business_drafts where place = ?", [place])
+        self._db.execute("delete from business_drafts where place = ?", [place])
 
     def all(self) -> list[Draft]:
         """Every draft, oldest first."""

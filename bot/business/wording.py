@@ -24,10 +24,12 @@ ONLY_WORDS = "Only words can be sent for you: answer the card with text."
 EDIT_FIRST = "Nothing was sent. Press Edit on that card first: then what you answer it with is sent."
 DONE_ALREADY = "Nothing was sent: that card is done with."
 DELETED = "They deleted what this answers."
+EDITED = "They edited what this answers: another suggestion follows."
+IN_PART = "What came before it was sent."
 SWITCHED_OFF = "You switched this chat off."
 USAGE = "Press a name to change what I do there: off → draft → auto."
 NOBODY = "Nothing was said in any of your chats since I am connected."
-_BUTTONS = {"BUSINESS_PEER_USAGE_MISSING": TOO_LATE, "BUSINESS_CONNECTION_INVALID": NOT_CONNECTED}
+_REFUSALS = {"BUSINESS_PEER_USAGE_MISSING": TOO_LATE, "BUSINESS_CONNECTION_INVALID": NOT_CONNECTED}
 
 _ENDS = {
     "sent": "Sent.",
@@ -60,7 +62,7 @@ def card(draft: Draft, name: str, heard: Sequence[str]) -> str:
 
 def refusal(reason: str) -> str:
     """What a refusal of Telegram's means."""
-    for code, sentence in _BUTTONS.items():
+    for code, sentence in _REFUSALS.items():
         if code in reason.upper().replace(" ", "_"):
             return sentence
     return f"Telegram refused to send it: {' '.join(reason.split())[:200]}."
