@@ -446,3 +446,19 @@ def test_a_chat_and_its_place_in_the_owners_chats_tell_one_another(chat_id: int)
     place = owners_own(chat_id)
     assert chat_at(place) == chat_id and is_owners_own(place) and not is_owners_own(chat_id)
     assert chat_at(chat_id) == chat_id and -(2**63) < place < -4 * 10**12
+
+
+def test_an_owner_who_cannot_be_shown_a_card_stops_nothing(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with business_api() as api, running_bot(api, business_settings(tmp_path, api), Parrot):
+            await api.connect()
+            await api.until(lambda: api.texts(OWNER))
+            api.refuse["sendMessage"] = [ApiRefusal("Forbidden: bot was blocked by the user", 403)]
+            await api.friend("hi")
+            await api.until(lambda: not api.refuse["sendMessage"])
+            await api.friend("hi again")
+            await api.push(await api.open_card("hi again"), "Send")
+            await api.until(lambda: api.said() == ["you said hi again"])
+
+    asyncio.run(scene())
+    assert outcomes(tmp_path) == ["stale", "sent"]

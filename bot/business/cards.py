@@ -77,8 +77,8 @@ class Cards:
         if draft is None:
             return
         card_id = draft.card_id
-        text, keyboard = self._text(draft), _keyboard(draft)
         try:
+            text, keyboard = self._text(draft), _keyboard(draft)
             if card_id is not None:
                 edit = partial(self._bot.edit_message_text, text, self._owner, card_id, reply_markup=keyboard)
                 await deliver(edit, self._rhythm)
@@ -90,7 +90,7 @@ class Cards:
         except BadRequest as error:  # deleted, or it reads so already
             if "not modified" not in error.message and "not found" not in error.message:
                 _log.warning("The owner could not be shown a suggestion (%s)", type(error).__name__)
-        except TelegramError as error:  # they never wrote to the bot, or blocked it
+        except Exception as error:  # noqa: BLE001 - they blocked the bot; and one bad card must not end it
             _log.warning("The owner could not be shown a suggestion (%s)", type(error).__name__)
         self._drafts.shown(draft, card_id)
 
