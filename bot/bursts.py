@@ -210,6 +210,17 @@ class Bursts:
             await asyncio.wait({task})
         return held
 
+    async def abandon_sender(self, user_id: int) -> set[int]:
+        """`abandon` for what one person sent, wherever it is; what others sent with it in a group is still answered."""
+        held: set[int] = set()
+        for chat_id, queue in list(self._chats.items()):
+            theirs = [heard for burst in queue for heard in burst.heard if heard.message.sender_id == user_id]
+            if theirs and len(theirs) == sum(len(burst.heard) for burst in queue):
+                held |= await self.abandon(chat_id)
+            elif theirs:
+                self.drop(chat_id, {heard.message.message_id for heard in theirs})
+        return held
+
     def drop(self, chat_id: int, message_ids: Collection[int]) -> None:
         """Messages were deleted: nobody answers them, unless the answer stands already."""
         for burst in self._chats.get(chat_id, ()):

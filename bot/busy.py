@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from statistics import median
 from typing import TypeVar
 
 from telegram.error import BadRequest, Forbidden
@@ -27,7 +29,7 @@ from twin.store import Store
 QUIET_SECONDS = 600.0
 """For so long nobody is told again."""
 
-_NEWEST = 0.3  # what the newest reply weighs in the mean
+_REMEMBERED = 9  # replies; their median, as one that waited for a training to end says nothing of the next
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -45,11 +47,12 @@ class Load:
         self._at_once = at_once
         self._clock = clock
         self._ahead = 0
-        self._mean: float | None = None
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
 
     def expected(self) -> float:
         """Seconds until a reply asked for now would be there; 0 while none was made yet."""
-        return (self._mean or 0.0) * (self._ahead // self._at_once + 1)
+        usual = median(self._took) if self._took else 0.0
+        return usual * (self._ahead // self._at_once + 1)
 
     @contextmanager
     def reply(self, asked: Callable[[T], U]) -> Iterator[Callable[[T], U]]:
@@ -64,8 +67,7 @@ class Load:
         try:
             yield begin
             if begun:
-                took = self._clock.ticks() - begun[0]
-                self._mean = took if self._mean is None else (1 - _NEWEST) * self._mean + _NEWEST * took
+                self._took.append(self._clock.ticks() - begun[0])
         finally:
             self._ahead -= 1
 
@@ -141,7 +143,8 @@ class _Telling:
         self._task = asyncio.create_task(self._run(busy, burst, seconds))
 
     async def _run(self, busy: Busy, burst: Burst, seconds: float) -> None:
-        await busy.rhythm.clock.sleep(max(0.0, seconds))
+        if seconds > 0:
+            await busy.rhythm.clock.sleep(seconds)
         await busy.tell(burst, self._begun)
 
     async def over(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -25,14 +26,27 @@ _log = logging.getLogger(__name__)
 
 
 class Guests:
-    """Commands over the people and the invites; whoever calls them is the owner."""
+    """Commands over the people and the invites; whoever calls them is the owner.
 
-    def __init__(self, bot: Bot, owner: int, people: People, invites: Invites, rhythm: Rhythm) -> None:
+    Args:
+        break_off: ends what is under way for somebody, and drops what waits.
+    """
+
+    def __init__(
+        self,
+        bot: Bot,
+        owner: int,
+        people: People,
+        invites: Invites,
+        rhythm: Rhythm,
+        break_off: Callable[[int], Awaitable[None]],
+    ) -> None:
         self._bot = bot
         self._owner = owner
         self._people = people
         self._invites = invites
         self._rhythm = rhythm
+        self._break_off = break_off
         self._telling = asyncio.Lock()
 
     async def allow(self, update: Update, context: Any) -> None:
@@ -50,7 +64,8 @@ class Guests:
         await self._say(update, wording.allowed(who[0]))
 
     async def deny(self, update: Update, context: Any) -> None:
-        """/deny: an id, or a forwarded message that it replies to; from then on they get no answer."""
+        """/deny: an id, or a forwarded message that it replies to; from then on they get no answer, nor the rest of
+        one that is under way."""
         who = self._meant(update, context.args or [])
         if isinstance(who, str):
             await self._say(update, who)
@@ -58,6 +73,7 @@ class Guests:
             await self._say(update, wording.NOT_YOURSELF)
         else:
             self._people.deny(*who)
+            await self._break_off(who[0])
             await self._say(update, wording.denied(who[0]))
 
     async def tell_arrivals(self) -> None:

@@ -144,6 +144,8 @@ class Conversations:
         if burst.is_planned:
             return
         met = await self._meet(burst)
+        if not burst.heard:  # who wrote it all was kept out meanwhile
+            return
         if isinstance(met, TwinReply):
             last_act = self._history.last_act(burst.chat_id)
             met = self._temper.as_reaction(met.adapter, burst.heard, last_act, met.bubbles) or met
@@ -163,6 +165,8 @@ class Conversations:
 
     async def _think(self, burst: Burst) -> TwinReply | Reaction | str:
         """Decide, generate if it is to be words, and let pass what is left of the time that the owner would take."""
+        if not burst.heard:
+            return ""
         asked_at = self._rhythm.clock.now() - burst.silence
         reaction = await self._decide(burst)
         pause = self._pauses.before_first(self._version(burst.chat_id), asked_at)

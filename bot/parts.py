@@ -18,6 +18,7 @@ from bot.business.desk import BusinessDesk
 from bot.business.drafts import Drafts
 from bot.business.modes import Modes
 from bot.commands import Commands
+from bot.denial import Denial
 from bot.desk import Desk
 from bot.disclosure import Disclosure
 from bot.engine import Engine
@@ -102,7 +103,8 @@ class Parts:
         people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites, self.speech)
-        self.guests = Guests(bot, self.access.owner, people, invites, rhythm)
+        denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
+        self.guests = Guests(bot, self.access.owner, people, invites, rhythm, denial.of)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
         self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)

@@ -107,9 +107,11 @@ class Scene:
 
 
 @asynccontextmanager
-async def running(scene: Scene, parrot: Parrot, **telegram: Any) -> AsyncIterator[Scene]:
+async def running(
+    scene: Scene, parrot: Parrot, engine: dict[str, Any] | None = None, **telegram: Any
+) -> AsyncIterator[Scene]:
     """A bot at the scene's server, on its clock and chance."""
-    settings = bot_settings(scene.home, scene.api, telegram={"pacing": "fast"} | telegram)
+    settings = bot_settings(scene.home, scene.api, telegram={"pacing": "fast"} | telegram, engine=engine or {})
     rhythm = replace(FAST, clock=scene.clock, random=scene.chance, grace=0.05, close=30)
 
     class Watched(Bursts):
@@ -124,7 +126,9 @@ async def running(scene: Scene, parrot: Parrot, **telegram: Any) -> AsyncIterato
 
 
 @asynccontextmanager
-async def stage(home: Path, parrot: Parrot, **telegram: Any) -> AsyncIterator[Scene]:
+async def stage(
+    home: Path, parrot: Parrot, engine: dict[str, Any] | None = None, **telegram: Any
+) -> AsyncIterator[Scene]:
     """A scene with a bot in it."""
-    async with bot_api() as api, running(Scene(home, api), parrot, **telegram) as scene:
+    async with bot_api() as api, running(Scene(home, api), parrot, engine, **telegram) as scene:
         yield scene

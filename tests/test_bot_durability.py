@@ -241,6 +241,7 @@ def test_sigterm_ends_the_process_within_ten_seconds_even_in_a_reply_without_end
             "TWIN_HOME": str(tmp_path),
             "TWIN_BOT_TOKEN": TOKEN,
             "TWIN_TELEGRAM__OWNER_ID": str(OWNER),
+            "TWIN_TELEGRAM__BUSY_SECONDS": "0",
             "TWIN_TELEGRAM__BOT_API_URL": api.url,
         }
 
