@@ -112,10 +112,10 @@ class Daemon:
         receiving = asyncio.create_task(receive(self._app.bot, self._parts.pause.accept, self._rhythm))
         telling = asyncio.create_task(self._parts.notices.run())
         trying, showing = asyncio.create_task(self._parts.tries.watch()), asyncio.create_task(self._parts.cards.run())
+        menus = asyncio.create_task(self._parts.menus.run())
         arrivals = asyncio.create_task(self._parts.guests.tell_arrivals())
-        tasks = (loading, receiving, telling, trying, showing, arrivals)
+        tasks = (loading, receiving, telling, trying, showing, menus, arrivals)
         try:
-            await self._parts.commands.show_menus(self._app.bot)
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in ended:
                 task.result()

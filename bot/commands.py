@@ -1,4 +1,4 @@
-"""The other commands: /start, /help, /status, /reset, and the menus that Telegram shows of them.
+"""The other commands: /start, /help, /status, /reset.
 
 Knows nothing of generating; it asks the engine and the registry what there is to tell.
 """
@@ -9,8 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from telegram import Bot, BotCommandScopeChat, Update
-from telegram.error import TelegramError
+from telegram import Update
 
 from bot import wording
 from bot.access import Access
@@ -87,14 +86,6 @@ class Commands:
         assert update.effective_chat is not None
         self._history.reset(update.effective_chat.id, self._clock())
         await self._say(update, self._phrase(update, "reset"))
-
-    async def show_menus(self, bot: Bot) -> None:
-        """Tell Telegram the commands; cosmetic, so a refusal (the owner never wrote to the bot) is of no matter."""
-        with suppress(TelegramError):
-            await bot.set_my_commands(list(commands("en").items()))
-            await bot.set_my_commands(
-                list(wording.OWNER_COMMANDS.items()), scope=BotCommandScopeChat(self._access.owner)
-            )
 
     def _phrase(self, update: Update, key: str) -> str:
         assert update.effective_user is not None

@@ -18,6 +18,7 @@ from telegram.helpers import create_deep_linked_url
 from bot import wording
 from bot.delivery import deliver, pieces
 from bot.invites import Invites
+from bot.menus import Menus
 from bot.pacing import Rhythm
 from bot.people import People
 
@@ -38,6 +39,7 @@ class Guests:
         owner: int,
         people: People,
         invites: Invites,
+        menus: Menus,
         rhythm: Rhythm,
         break_off: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -45,6 +47,7 @@ class Guests:
         self._owner = owner
         self._people = people
         self._invites = invites
+        self._menus = menus
         self._rhythm = rhythm
         self._break_off = break_off
         self._telling = asyncio.Lock()
@@ -61,6 +64,7 @@ class Guests:
             await self._say(update, f"{who}\n\n{wording.people(self._people.listed())}")
             return
         self._people.allow(*who)
+        self._menus.offer(who[0])
         await self._say(update, wording.allowed(who[0]))
 
     async def deny(self, update: Update, context: Any) -> None:
@@ -75,6 +79,7 @@ class Guests:
             self._people.deny(*who)
             await self._break_off(who[0])
             await self._say(update, wording.denied(who[0]))
+            await self._menus.withdraw(who[0])
 
     async def tell_arrivals(self) -> None:
         """Tell the owner who came in with an invite; each arrival once, also after a restart."""

@@ -28,6 +28,7 @@ from bot.history import History
 from bot.inbox import Inbox
 from bot.invites import Invites
 from bot.limits import Limits
+from bot.menus import Menus
 from bot.notices import Notices
 from bot.order import PerChat
 from bot.outlet import Outlet
@@ -103,8 +104,9 @@ class Parts:
         people = People(db, owner, telegram.allowed_ids, clock)
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites, self.speech)
+        self.menus = Menus(bot, db, owner, self.speech)
         denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
-        self.guests = Guests(bot, self.access.owner, people, invites, rhythm, denial.of)
+        self.guests = Guests(bot, owner, people, invites, self.menus, rhythm, denial.of)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
         self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)

@@ -48,8 +48,9 @@ def register(app: App, parts: Parts) -> None:
 
 def _add_gates(app: App, parts: Parts) -> None:
     """What every update passes first."""
-    app.add_handler(TypeHandler(Update, parts.access.gate), group=-3)
-    app.add_handler(TypeHandler(Update, parts.speech.gate), group=-2)
+    app.add_handler(TypeHandler(Update, parts.access.gate), group=-4)
+    app.add_handler(TypeHandler(Update, parts.speech.gate), group=-3)
+    app.add_handler(TypeHandler(Update, parts.menus.gate), group=-2)
     app.add_handler(TypeHandler(Update, parts.welcome.gate), group=-1)
 
 

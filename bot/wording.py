@@ -14,6 +14,7 @@ from bot.people import Person
 from bot.phrases import commands, languages
 from twin.jobs import Job
 from twin.language import FALLBACK
+from twin.quizzes import told_apart
 
 _SHOWN = 300  # characters of what was said once
 
@@ -157,12 +158,6 @@ def resumed(given_up: int, hours: float) -> str:
     if not given_up:
         return "I answer again."
     return f"I answer again. Older than {hours:g} hours, and left unanswered: {given_up}."
-
-
-def told_apart(score: Mapping[str, Any]) -> str:
-    """How often people found out in a quiz which answer was the owner's; see `twin.quizzes.Score`."""
-    share, low, high = (round(100 * score[name]) for name in ("share", "low", "high"))
-    return f"told from you in {score['right']:,} of {score['count']:,} quizzes ({share} %; 95 %: {low}-{high})"
 
 
 def versions(facts: Sequence[Mapping[str, Any]], in_all: int) -> str:

@@ -54,6 +54,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         calls: every accepted request, in order.
         reactions: every emoji that was given, as (chat, message, all of the bot's there).
         refuse: method to errors that its next requests get, one each.
+        menus: what Telegram shows of commands, by chat (None: everywhere) and language (None: any).
         watched: running bots; `until` raises what one of them ended with.
     """
 
@@ -62,6 +63,7 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
         self.calls: list[Call] = []
         self.refuse: dict[str, list[ApiRefusal]] = {}
         self.url = ""
+        self.menus: dict[tuple[int | None, str | None], dict[str, str]] = {}
         self.watched: list[asyncio.Task[Any]] = []
         self.reactions: list[tuple[int, int, list[str]]] = []
         self._next_message = 500_000
@@ -171,7 +173,14 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             markup = json.loads(fields["reply_markup"]) if isinstance(fields.get("reply_markup"), str) else None
             numbers = [int(number) if number else None for number in (chat, message)]
             self.calls.append(Call(method, *numbers, fields.get("text"), markup))
+        if method in ("setMyCommands", "deleteMyCommands"):
+            self._show_menu(fields)
         return result
+
+    def _show_menu(self, fields: dict[str, Any]) -> None:
+        chat = json.loads(fields["scope"])["chat_id"] if "scope" in fields else None
+        menu = {one["command"]: one["description"] for one in json.loads(fields.get("commands", "[]"))}
+        self.menus[chat and int(chat), fields.get("language_code")] = menu
 
     def _react(self, chat_id: int, message_id: int, given: list[dict[str, str]]) -> bool:
         """A bot sets at most one emoji, of a fixed list, and only on what is there."""

@@ -47,18 +47,6 @@ def test_start_says_what_this_is_and_help_names_only_what_one_may_use(tmp_path: 
     asyncio.run(scene())
 
 
-def test_telegram_is_told_the_commands_and_its_refusal_does_no_harm(tmp_path: Path) -> None:
-    async def scene() -> None:
-        async with bot_api() as api:
-            api.refuse["setMyCommands"] = [ApiRefusal("Bad Request: chat not found")]
-            async with running_bot(api, bot_settings(tmp_path, api), Parrot):
-                assert await _ask(api, FRIEND, "hi") == "you said hi"
-            async with running_bot(api, bot_settings(tmp_path, api), Parrot):
-                await api.until(lambda: [call.method for call in api.calls].count("setMyCommands") == 2)
-
-    asyncio.run(scene())
-
-
 def test_status_tells_the_version_its_held_out_metrics_and_why_another_was_refused(tmp_path: Path) -> None:
     publish(tmp_path, "v1")
     refusal = "The adapter v2 is truncated: promote another version."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -243,6 +244,33 @@ def test_typing_is_shown_while_an_answer_is_written_and_other_chats_are_not_kept
             await api.until(lambda: api.texts(FRIEND))
 
     asyncio.run(scene())
+
+
+def test_a_quiz_that_a_restart_broke_off_is_put_afterwards_once(home: Path) -> None:
+    class Endless(Answering):
+        def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
+            self.by.append(wish.version)
+            while not wish.is_cancelled():
+                time.sleep(0.01)
+            return TwinReply((), wish.version, "cancelled")
+
+    twin = Endless()
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            settings = bot_settings(home, api)
+            hasty = Rhythm(typing=0.05, watch=0.02, retry=0.02, grace=0.05, close=30)
+            async with running_bot(api, settings, lambda: twin, hasty):
+                await api.write(FRIEND, "/quiz")
+                await api.until(lambda: twin.by)
+            assert api.texts(FRIEND) == []
+            async with running_bot(api, settings, Answering):
+                await api.until(lambda: api.texts(FRIEND))
+                await said_to(api, FRIEND, "hello")
+            assert len(api.texts(FRIEND)) == 2 and "at eight" in api.texts(FRIEND)[0]
+
+    asyncio.run(scene())
+    assert _score(home) == (0, 0)
 
 
 def test_a_moment_is_asked_about_once_while_there_are_fresh_ones_and_then_the_oldest_again(tmp_path: Path) -> None:

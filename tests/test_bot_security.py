@@ -40,7 +40,8 @@ from twin.store import Store
 GROUP = -1001234567890
 CHAT = {"id": GROUP, "type": "supergroup", "title": "us"}
 OWNERS_ALONE = sorted(set(wording.OWNER_COMMANDS) - set(GUESTS_COMMANDS))
-_LIVE = {"bot_inbox", "bot_messages", "bot_admitted", "bot_planned", "sqlite_sequence"}  # what any talk changes
+_LIVE = {"bot_inbox", "bot_messages", "bot_admitted", "bot_planned", "bot_menus", "sqlite_sequence"}
+"""What any talk changes."""
 
 
 def _person(user: int, **fields: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot.pauses import Pauses
 from inference.generator import ANYHOW, TwinReply, Wish
 from tests.bot_api import FRIEND, OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
 from tests.bot_versions import publish
@@ -30,12 +31,13 @@ class Versioned(Parrot):
 
     adapter: str | None = OLD
     broken: set[str] = field(default_factory=set)
+    bubbles: int = 1
 
     def reply(self, conversation: Conversation, wish: Wish = ANYHOW) -> TwinReply:
         version = wish.version or self.adapter
         if wish.version in self.broken:
             raise AdapterError(f"The adapter {wish.version} was trained on another base model", "retrain")
-        return TwinReply((f"{version} says hello",), version)
+        return TwinReply((f"{version} says hello",) * self.bubbles, version)
 
 
 async def _ask(api: BotApi, user: int, text: str, **fields: Any) -> str:
@@ -99,6 +101,27 @@ def test_why_names_the_version_that_was_tried_and_the_one_that_serves(home: Path
                 assert f"Version {version} wrote that" in await _ask(api, OWNER, "/why", **answered)
 
     asyncio.run(scene())
+
+
+def test_the_pace_is_that_of_the_version_that_writes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+    for name in ("before_first", "before"):
+
+        def pause(_: Pauses, adapter: str | None, __: Any, name: str = name) -> float:
+            asked.append((name, adapter))
+            return 0.0
+
+        monkeypatch.setattr(Pauses, name, pause)
+
+    async def scene() -> None:
+        async with bot_api() as api, running_bot(api, bot_settings(home, api), lambda: Versioned(bubbles=2)):
+            await _try(api)
+            for user in (OWNER, FRIEND):
+                await api.write(user, "hi")
+                await api.until(lambda user=user: len(api.texts(user)) == 2)
+
+    asyncio.run(scene())
+    assert asked == [("before_first", NEW), ("before", NEW), ("before_first", OLD), ("before", OLD)]
 
 
 def _deleted(home: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from twin.jobs import RETRAIN, JobQueue
 from twin.prompt import PromptSpec
+from twin.quizzes import Quizzes
 from twin.registry import BaseIdentity, Manifest, Registry
 from twin.settings import Settings, default_home, default_toml, load_settings
 from twin.store import Store
@@ -112,6 +113,18 @@ def test_show_prints_the_manifest_even_of_a_damaged_version(registry: Registry, 
     assert ran.code == 0
     assert "The adapter v1 lacks adapter_model.safetensors" in ran.out
     assert "val_bits_per_character" in ran.out
+
+
+def test_show_tells_how_often_people_told_a_version_from_its_owner(registry: Registry, run_twin: Run) -> None:
+    publish(registry, "v1")
+    assert json.loads(run_twin("adapters", "show", "v1", "--json").out)["quizzes"] is None
+    quizzes = Quizzes(registry.db)
+    for side in ("a", "a", "b"):
+        asked = quizzes.get(quizzes.ask("v1", 5, "m", "a", 1.0))
+        assert asked is not None and quizzes.answer(asked, side, 2.0)  # type: ignore[arg-type]
+    told = json.loads(run_twin("adapters", "show", "v1", "--json").out)["quizzes"]
+    assert (told["right"], told["count"]) == (2, 3)
+    assert "Told from you in 2 of 3 quizzes (67 %; 95 %: 21-94)." in run_twin("adapters", "show", "v1").out
 
 
 def test_promote_and_rollback_say_what_serves_now(registry: Registry, run_twin: Run) -> None:

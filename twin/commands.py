@@ -17,6 +17,7 @@ from twin.console import OpenGroup, echo_json
 from twin.errors import AdapterError, SettingsError
 from twin.evaluations import Evaluations
 from twin.jobs import Job, JobQueue
+from twin.quizzes import Quizzes, told_apart
 from twin.registry import Manifest, Registry
 from twin.secret_files import write_private
 from twin.settings import default_home, default_toml, load_settings, settings_file
@@ -91,10 +92,11 @@ def show(version: str, as_json: bool) -> None:
         row = _adapter_row(registry, version)
         manifest = Manifest.read(registry.path(version)).as_dict()
         found = Evaluations(registry.db).latest(version)
+        quizzes = Quizzes(registry.db).score(version).as_dict()
     evaluation = asdict(found) if found is not None else None
     if as_json:
         told = {name: row[name] for name in ("serves", "promoted_at", "damage", "stale")}
-        echo_json(manifest | told | {"evaluation": evaluation})
+        echo_json(manifest | told | {"evaluation": evaluation, "quizzes": quizzes})
         return
     from rich.console import Console
     from rich.pretty import Pretty
@@ -105,6 +107,8 @@ def show(version: str, as_json: bool) -> None:
     if row["stale"]:
         console.print(_STALE, markup=False)
     console.print(Pretty(manifest, expand_all=True))
+    if quizzes is not None:
+        console.print(f"{told_apart(quizzes).capitalize()}.", markup=False)
     if evaluation is None:
         console.print(f"`twin eval {version}` measures how much it sounds like you.", markup=False)
     else:

@@ -436,7 +436,7 @@ def m020_business(db: Database) -> None:
 
 @migrations()
 def m021_quizzes(db: Database) -> None:
-    """Who told the owner from which version, at which moment (a hash), and which menu somebody was shown."""
+    """Who told the owner from which version, at which moment (a hash); which menu was shown where (0: everywhere)."""
     db.table("quizzes").create(
         {
             "id": int,
@@ -452,4 +452,4 @@ def m021_quizzes(db: Database) -> None:
         not_null={"version", "user_id", "moment", "side", "asked_at"},
     )
     db.table("quizzes").create_index(["version", "user_id"])
-    db.table("bot_people").add_column("menu", str)
+    db.table("bot_menus").create({"chat_id": int, "mark": str}, pk="chat_id", not_null={"mark"})

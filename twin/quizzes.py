@@ -5,7 +5,7 @@ Knows nothing of what was said at those moments, or of how a question is put.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -48,6 +48,12 @@ class Score:
             return None
         share, low, high = wilson(self.right, self.count)
         return {"right": self.right, "count": self.count, "share": share, "low": low, "high": high}
+
+
+def told_apart(score: Mapping[str, Any]) -> str:
+    """A score as a part of a sentence; `score` as `Score.as_dict` has it."""
+    share, low, high = (round(100 * score[name]) for name in ("share", "low", "high"))
+    return f"told from you in {score['right']:,} of {score['count']:,} quizzes ({share} %; 95 %: {low}-{high})"
 
 
 class Quizzes:

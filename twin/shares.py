@@ -19,4 +19,4 @@ def wilson(count: int, of: int) -> tuple[float, float, float]:
     share, square = count / of, _Z * _Z / of
     centre = (share + square / 2) / (1 + square)
     reach = _Z * math.sqrt(share * (1 - share) / of + square / of / 4) / (1 + square)
-    return share, max(0.0, centre - reach), min(1.0, centre + reach)
+    return share, max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach))  # rounding, at the ends
