@@ -1,6 +1,6 @@
 """What ends when the owner keeps somebody out: the reply to them that is under way, and all of theirs that waits.
 
-Knows nothing of who is kept out, or why. In the owner's own chats nothing ends: there it is the owner who answers.
+Knows nothing of who is kept out, or why, nor of the owner's own chats: see `OwnersChats.stop`.
 """
 
 from __future__ import annotations

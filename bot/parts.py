@@ -16,7 +16,9 @@ from bot.business.chats import OwnersChats
 from bot.business.connections import Connections
 from bot.business.desk import BusinessDesk
 from bot.business.drafts import Drafts
+from bot.business.leave import Leave
 from bot.business.modes import Modes
+from bot.business.wording import KEPT_OUT
 from bot.commands import Commands
 from bot.denial import Denial
 from bot.desk import Desk
@@ -105,24 +107,26 @@ class Parts:
         invites = Invites(db, people, clock)
         self.access = Access(settings, people, invites, self.speech)
         self.menus = Menus(bot, db, owner, self.speech)
-        denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
-        self.guests = Guests(bot, owner, people, invites, self.menus, rhythm, denial.of)
+        self._denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
+        self.guests = Guests(bot, owner, people, invites, self.menus, rhythm, self._keep_out)
         disclosure = Disclosure(settings, db, clock)
         limits = Limits(db, telegram, clock)
         self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)
         # the owner's own chats
         modes, drafts = Modes(db, telegram.business, clock), Drafts(db, clock)
+        leave = Leave(connections, modes, clock)
         self.owners_chats = OwnersChats(
             *conversation,
             store=store,
             connections=connections,
             modes=modes,
+            leave=leave,
             drafts=drafts,
             limits=limits,
             disclosure=disclosure,
         )
         self.bursts = (self.conversations.bursts, self.owners_chats.bursts)
-        self.business = BusinessDesk(store, owner, self.owners_chats, connections, modes, drafts, rhythm)
+        self.business = BusinessDesk(store, owner, self.owners_chats, connections, modes, leave, drafts, rhythm)
         self.pause = Pause(
             bot,
             queue,
@@ -136,6 +140,7 @@ class Parts:
             telegram.answer_within_hours,
             rhythm,
         )
+        self.pause.left = self.owners_chats.left
         self.cards = Cards(
             bot, owner, connections, modes, drafts, self._history, rhythm, lambda: self.pause.since is not None
         )
@@ -172,6 +177,11 @@ class Parts:
         )
         why, elsewhere = Why(settings, self._history), self.owners_chats.forget
         self.desk = Desk(versions, why, tuning, self._history, disclosure, quizzes, self.speech, rhythm, elsewhere)
+
+    async def _keep_out(self, user_id: int) -> None:
+        """Somebody gets no answer any more, in the bot's chats and in the owner's own."""
+        await self._denial.of(user_id)
+        await self.owners_chats.stop(user_id, KEPT_OUT)
 
     def answered(self, update_id: int) -> None:
         """An update went through its handler; one that waits for an answer stays open until that is sent."""

@@ -32,6 +32,9 @@ class Pause:
         bursts: all that waits for answers, or is under way.
         also: tells what else goes on during a pause, beside the owner's commands and buttons.
         hours: after a pause, what came longer ago is not answered any more.
+
+    Attributes:
+        left: called with the id of every update that is left unanswered.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Pause:
         self._rhythm = rhythm
         self._aside: set[int] = set()
         self._given_up = 0
+        self.left: Callable[[int], None] = lambda _: None
         order.hold = self.holds
 
     @property
@@ -116,6 +120,7 @@ class Pause:
             if update_id not in self._aside:
                 continue
             if update_id in late or read(kept) is None:
+                self.left(update_id)
                 self._history.give_up(update_id)
                 self._inbox.close(update_id)
                 self._given_up += 1

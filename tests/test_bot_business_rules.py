@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
+from hypothesis import example, given
+from hypothesis import strategies as st
 from lo_bot_api_emulator import ApiRefusal
 
+from bot.business import wording
+from bot.business.drafts import Draft, Outcome
 from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, Parrot, running_bot
 from tests.business import business_api, business_settings, inbox_words, is_quiet, outcomes, words
 from tests.hand_clock import HandClock
 from tests.test_bot_business import Held
-from twin.places import owners_own
+from twin.places import chat_at, is_owners_own, owners_own
 from twin.store import Store
 
 DAY = 24 * 3600
@@ -228,13 +233,17 @@ def test_a_pause_stops_suggestions_and_answers_at_once_and_buttons_still_work(tm
         asyncio.run(scene())
 
 
-def test_what_is_off_is_let_go_during_a_pause_too(tmp_path: Path) -> None:
+def test_what_is_off_or_no_talk_is_let_go_during_a_pause_too(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with business_api() as api, running_bot(api, business_settings(tmp_path, api, "off"), Parrot):
-            await api.write(OWNER, "/pause")
-            await api.until(lambda: "Paused" in "".join(api.texts(OWNER)))
-            await api.friend("a secret of mine")
-            await api.until(lambda: is_quiet(tmp_path, 2))
+        async with business_api() as api:
+            async with running_bot(api, business_settings(tmp_path, api, "off"), Parrot):
+                await api.write(OWNER, "/pause")
+                await api.until(lambda: "Paused" in "".join(api.texts(OWNER)))
+                await api.friend("a secret of mine")
+                await api.until(lambda: is_quiet(tmp_path, 2))
+            async with running_bot(api, business_settings(tmp_path, api, "auto"), Parrot):
+                await api.friend("Your secret login code", chat=777000)
+                await api.until(lambda: is_quiet(tmp_path, 3))
 
     asyncio.run(scene())
     assert "secret" not in inbox_words(tmp_path)
@@ -384,3 +393,56 @@ def test_the_bots_own_chat_with_the_same_person_is_another_conversation(tmp_path
 
     asyncio.run(scene())
     assert parrot.asked == [[("other", ["to the bot"])], [("other", ["to the owner"])]]
+
+
+def test_keeping_somebody_out_ends_what_waits_for_them_in_the_owners_chat(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with business_api() as api, running_bot(api, business_settings(tmp_path, api), Parrot):
+            await api.friend("hi")
+            card = await api.open_card("hi")
+            await api.write(OWNER, f"/deny {FRIEND}")
+            await api.until(lambda: "/deny" in api.cards()[0] and api.keys(card) == {})
+
+    asyncio.run(scene())
+    assert outcomes(tmp_path) == ["stale"]
+
+
+def test_what_was_to_be_sent_before_too_long_a_pause_is_told_as_not_sent(tmp_path: Path) -> None:
+    clock = HandClock()
+
+    async def scene() -> None:
+        async with business_api() as api:
+            api.clock = clock.now
+            settings = business_settings(tmp_path, api, bubble_pause_seconds=5)
+            async with running_bot(api, settings, lambda: parrot, replace(FAST, clock=clock)):
+                await api.friend("hi")
+                await api.push(await api.open_card("hi"), "Send")
+                await api.until(lambda: api.said() == ["one"] and clock.sleepers)
+                await api.write(OWNER, "/pause")
+                await api.until(lambda: "Paused" in api.texts(OWNER)[-1])
+                clock.advance(13 * 3600)
+                await api.write(OWNER, "/resume")
+                await api.until(lambda: "the pause was too long" in api.cards()[0])
+                assert "What came before it was sent." in api.cards()[0] and api.said() == ["one"]
+
+    parrot = Parrot(lambda heard: ["one", "two"])
+    asyncio.run(scene())
+    assert outcomes(tmp_path) == ["refused"]
+
+
+@given(st.lists(st.text()), st.lists(st.text(), min_size=1), st.lists(st.text()), st.sampled_from(get_args(Outcome)))
+@example(["😀" * 5000], ["😀" * 5000], ["😀" * 5000], "edited")
+def test_a_card_always_fits_into_one_message(
+    heard: list[str], bubbles: list[str], said: list[str], outcome: Outcome
+) -> None:
+    draft = Draft(1, -1, 1, 1, 1.0, "v", tuple(bubbles), outcome, tuple(said), None, None, True, None, 1)
+    for note in (None, wording.NO_RIGHT, wording.refusal("x" * 500)):
+        text = wording.card(replace(draft, note=note), "😀" * 64, heard)
+        assert text.strip() and len(text.encode("utf-16-le", "surrogatepass")) // 2 <= 4096
+
+
+@given(st.integers(1, 2**52))
+def test_a_chat_and_its_place_in_the_owners_chats_tell_one_another(chat_id: int) -> None:
+    place = owners_own(chat_id)
+    assert chat_at(place) == chat_id and is_owners_own(place) and not is_owners_own(chat_id)
+    assert chat_at(chat_id) == chat_id and -(2**63) < place < -4 * 10**12

@@ -19,6 +19,7 @@ from bot.bursts import Burst, Heard
 from bot.business import wording
 from bot.business.connections import Connections
 from bot.business.drafts import Drafts
+from bot.business.leave import Leave
 from bot.business.modes import Modes
 from bot.delivery import pieces
 from bot.disclosure import Disclosure
@@ -33,7 +34,6 @@ from twin.messages import Message, Peer
 from twin.places import chat_at, owners_own
 from twin.store import Store
 
-WITHIN_SECONDS = 24 * 3600  # https://core.telegram.org/bots/api#businessbotrights: can_reply
 _SERVICE_ACCOUNTS = frozenset({777000, 42777, 489000, 1271266957})  # Telegram itself: login codes, notices
 _log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class OwnersChats(Conversations):
         store: Store,
         connections: Connections,
         modes: Modes,
+        leave: Leave,
         drafts: Drafts,
         limits: Limits,
         disclosure: Disclosure,
@@ -59,6 +60,7 @@ class OwnersChats(Conversations):
         self._store = store
         self._connections = connections
         self._modes = modes
+        self._leave = leave
         self._drafts = drafts
         self._limits = limits
         self._disclosure = disclosure
@@ -70,9 +72,8 @@ class OwnersChats(Conversations):
         message = update.business_message or update.edited_business_message
         if message is None:
             return False
-        return (
-            self._connections.is_foreign(message.business_connection_id) or self._modes.mode(message.chat.id) == "off"
-        )
+        is_foreign = self._connections.is_foreign(message.business_connection_id)
+        return is_foreign or self._modes.mode(message.chat.id) == "off" or not self._is_talk(message)
 
     async def connected(self, update: Update, _: Any) -> None:
         """The owner connected the bot, changed its rights, or took it off; see bot/access.py for whose that is."""
@@ -122,6 +123,12 @@ class OwnersChats(Conversations):
             self._drafts.end(draft, "stale", note)
         self._give_up(place, await self.bursts.abandon(place))
 
+    def left(self, update_id: int) -> None:
+        """An update is left unanswered; if it was to send a suggestion, the card does not say any more that it was."""
+        draft = self._drafts.decided_by(update_id)
+        if draft is not None and self._history.has_planned(update_id):
+            self._refuse(draft.place, update_id, wording.PAUSED)
+
     async def forget(self, chat_id: int) -> int:
         """Delete what is kept of the chat with somebody, for good; returns how many messages that were."""
         place = owners_own(chat_id)
@@ -129,20 +136,6 @@ class OwnersChats(Conversations):
         self._drafts.forget(place)
         self._disclosure.forget(place)
         return self._history.forget(place)
-
-    def obstacle(self, place: int) -> str | None:
-        """Why nothing can be sent to a place, as a sentence; None if it can."""
-        connection = self._connections.current()
-        if connection is None or not connection.is_enabled:
-            return wording.NOT_CONNECTED
-        if not connection.can_reply:
-            return wording.NO_RIGHT
-        return wording.TOO_LATE if self.is_late(place) else None
-
-    def is_late(self, place: int) -> bool:
-        """Whether the other's last message is so old that no bot may write."""
-        heard_at = self._modes.heard_at(chat_at(place))
-        return heard_at is None or self._rhythm.clock.now() - heard_at > WITHIN_SECONDS
 
     def say(self, update_id: int, place: int, bubbles: Sequence[str], adapter: str | None) -> None:
         """Write down what the owner has sent; `go_on` sends it. To be called within a transaction."""
@@ -227,7 +220,7 @@ class OwnersChats(Conversations):
         assert not isinstance(reply, Reaction), "no bot may give one in the owner's own chats"
         if not burst.heard or self._is_overtaken(place):
             return
-        obstacle = self.obstacle(place)
+        obstacle = self._leave.obstacle(place)
         if isinstance(reply, str) or obstacle is not None or not self._is_auto(place):
             self._suggest(burst, reply, obstacle)
             return
@@ -239,7 +232,7 @@ class OwnersChats(Conversations):
         """A suggestion is made at once, and nobody sees anybody typing."""
         if not burst.heard:  # all of it was deleted
             return ""
-        if self._is_auto(burst.chat_id) and self.obstacle(burst.chat_id) is None:
+        if self._is_auto(burst.chat_id) and self._leave.obstacle(burst.chat_id) is None:
             return await super()._think(burst)
         return await self._generate(burst)
 
@@ -250,7 +243,7 @@ class OwnersChats(Conversations):
         leader = self._history.leader(planned)
         if leader is None:  # refused with the bubble before it
             return True
-        problem = self.obstacle(chat_id)
+        problem = self._leave.obstacle(chat_id)
         if problem is None:
             try:
                 message_id = await self._outlet.send(chat_id, planned.text)
@@ -286,7 +279,7 @@ class OwnersChats(Conversations):
             if isinstance(reply, str):
                 self._drafts.add(place, leader, until, (), None, "none", f"I have no suggestion. {reply}")
             elif reply.bubbles:
-                outcome = "late" if self.is_late(place) else "open"
+                outcome = "late" if self._leave.is_late(place) else "open"
                 self._drafts.add(place, leader, until, reply.bubbles, reply.adapter, outcome, problem)  # type: ignore[arg-type]
             self._settle(burst.updates | self._history.unsettled(place))
 

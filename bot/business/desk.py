@@ -16,6 +16,7 @@ from bot.business.cards import EDIT, PREFIX, SEND, SKIP
 from bot.business.chats import OwnersChats
 from bot.business.connections import Connections
 from bot.business.drafts import Draft, Drafts
+from bot.business.leave import Leave
 from bot.business.modes import Modes
 from bot.buttons import Screen, acknowledge, change
 from bot.delivery import deliver
@@ -37,6 +38,7 @@ class BusinessDesk:
         chats: OwnersChats,
         connections: Connections,
         modes: Modes,
+        leave: Leave,
         drafts: Drafts,
         rhythm: Rhythm,
     ) -> None:
@@ -45,6 +47,7 @@ class BusinessDesk:
         self._chats = chats
         self._connections = connections
         self._modes = modes
+        self._leave = leave
         self._drafts = drafts
         self._rhythm = rhythm
 
@@ -116,8 +119,8 @@ class BusinessDesk:
         """Write down what is to be sent, and that it was decided; or why nothing can be sent."""
         if draft.outcome != "open":
             return
-        problem = self._chats.obstacle(draft.place)
-        if problem is not None and self._chats.is_late(draft.place):
+        problem = self._leave.obstacle(draft.place)
+        if problem is not None and self._leave.is_late(draft.place):
             self._drafts.end(draft, "late")
         elif problem is not None:
             self._drafts.note(draft, problem)

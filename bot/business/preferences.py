@@ -8,7 +8,7 @@ over without a reason, and nothing leaves that could not be examined for secrets
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import takewhile
@@ -20,7 +20,7 @@ from twin.conversations import bubble, latest_session
 from twin.language import of_owner
 from twin.messages import Message
 from twin.places import chat_at
-from twin.privacy import find_window, replace
+from twin.privacy import Span, find_window, replace
 from twin.privacy.blocklist import Blocklist
 from twin.settings import Settings
 from twin.store import Store
@@ -146,9 +146,14 @@ class _Reading:
         ]
 
 
-def _spans(texts: Sequence[str], find: Callable[[Sequence[str]], list[Any]] = find_window) -> list[Any]:
+def _spans(texts: Sequence[str]) -> list[list[Span]]:
+    """What is secret in each of consecutive messages.
+
+    Raises:
+        _LeftOut: that could not be found out.
+    """
     try:
-        return find(texts)
+        return find_window(texts)
     except Exception as error:
         raise _LeftOut(UNEXAMINED) from error
 

@@ -11,7 +11,7 @@ from bot.business.connections import Connection
 from bot.business.drafts import Draft
 from bot.business.modes import Mode, Seen
 
-_HEARD, _SAID = 300, 1200  # characters of what somebody wrote, and of what is suggested or was said
+_HEARD, _SAID = 300, 700  # characters of what somebody wrote, and of what is suggested or was said: all of it fits
 
 NOT_CONNECTED = "Nothing can be sent: the bot is not connected to your account any more."
 NO_RIGHT = (
@@ -27,6 +27,8 @@ DELETED = "They deleted what this answers."
 EDITED = "They edited what this answers: another suggestion follows."
 IN_PART = "What came before it was sent."
 SWITCHED_OFF = "You switched this chat off."
+KEPT_OUT = "You keep them out: see /deny."
+PAUSED = "Not sent: the pause was too long."
 USAGE = "Press a name to change what I do there: off → draft → auto."
 NOBODY = "Nothing was said in any of your chats since I am connected."
 _REFUSALS = {"BUSINESS_PEER_USAGE_MISSING": TOO_LATE, "BUSINESS_CONNECTION_INVALID": NOT_CONNECTED}
