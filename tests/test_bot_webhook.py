@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -33,6 +35,7 @@ from tests.bot_api import (
     free_port,
     running_bot,
 )
+from tests.business import business_api, business_settings, is_quiet
 from twin.errors import BotError, TwinError
 from twin.settings import Settings
 from twin.store import Store
@@ -122,6 +125,25 @@ def test_messages_that_are_brought_are_answered_and_the_way_back_to_polling_is_o
     asyncio.run(scene())
     kept = tmp_path / SECRET_FILE
     assert len(_secret(tmp_path)) >= 43 and stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_the_owners_own_chats_are_answered_by_webhook_too(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with business_api() as api:
+            with free_port() as port:
+                settings = business_settings(tmp_path, api, "auto", **by_webhook(port))
+                async with running_bot(api, settings, Parrot):
+                    await api.until(lambda: _hooks(api))
+                    await api.connect()
+                    await api.friend("hello")
+                    await api.until(lambda: api.said() == ["you said hello"])
+                    await api.until(lambda: is_quiet(tmp_path, 2))
+                    await api.edit(FRIEND, 1, "edited")
+                    await api.press(OWNER, "nothing:")
+                    await api.until(lambda: is_quiet(tmp_path, 4))
+                assert "getUpdates" not in [call["method"] for call in api.requests]
+
+    asyncio.run(scene())
 
 
 @pytest.mark.parametrize("forged", [None, "", "wrong", "ünïcode"])
@@ -338,3 +360,9 @@ def test_a_request_that_never_ends_does_not_hold_up_the_end_of_the_bot(tmp_path:
                 assert b"200" not in await stuck
 
     asyncio.run(scene())
+
+
+def test_a_bot_that_polls_needs_no_server() -> None:
+    program = "import sys, bot.cli; print({'uvicorn', 'starlette', 'fastapi'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
