@@ -6,9 +6,9 @@ Knows nothing of conversations.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from telegram.constants import MessageLimit
 from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter
@@ -38,6 +38,21 @@ async def deliver(call: Callable[[], Awaitable[T]], rhythm: Rhythm) -> T:
         except (NetworkError, InvalidToken):  # polling meets a rejected token too, and ends the bot
             await asyncio.sleep(delay)
             delay = min(rhythm.retry_most, 2 * delay)
+
+
+async def to_its_end(sending: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Send and note it, as one: a stop waits so long for it, as Telegram may have it, and sent again it is there twice.
+
+    Raises:
+        CancelledError: the bot stops.
+    """
+    task = asyncio.create_task(sending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=seconds)
+        task.cancel()
+        raise
 
 
 def seconds_to_wait(error: RetryAfter) -> float:

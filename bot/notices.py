@@ -13,7 +13,7 @@ from telegram import Bot
 from telegram.error import TelegramError
 
 from bot import wording
-from bot.delivery import deliver
+from bot.delivery import deliver, to_its_end
 from bot.pacing import Rhythm
 from twin.jobs import RETRAIN, Job, JobQueue
 
@@ -42,7 +42,7 @@ class Notices:
                 self._mark(job.id)
         while True:
             for job in self._untold():
-                await self._tell(job)
+                await to_its_end(self._tell(job), self._rhythm.close)
             await asyncio.sleep(self._rhythm.watch)
 
     def _untold(self) -> list[Job]:

@@ -5,11 +5,11 @@ Knows nothing of how it was decided on.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bot.bursts import Burst
+from bot.delivery import to_its_end
 from bot.history import History, Planned
 from bot.outlet import Outlet
 from bot.pacing import Rhythm
@@ -50,13 +50,7 @@ class Sending:
             if seconds > 0:
                 async with self._outlet.typing(burst.chat_id):
                     await burst.pause(seconds)
-            sending = asyncio.create_task(self._send_one(burst.chat_id, planned))
-            try:
-                is_over = await asyncio.shield(sending)
-            except asyncio.CancelledError:  # Telegram may have it: sent again, it would be there twice
-                await asyncio.wait({sending}, timeout=self._rhythm.close)
-                sending.cancel()
-                raise
+            is_over = await to_its_end(self._send_one(burst.chat_id, planned), self._rhythm.close)
             if not is_over:
                 return planned
         return None
