@@ -13,11 +13,12 @@ from telegram.ext import Application
 
 from bot.inbox import Inbox, InboxRequest
 from bot.limited import LimitedRequest
-from bot.order import AT_ONCE, PerChat
+from bot.order import PerChat
 from twin.errors import BotError
 from twin.sections import Telegram
 
 App = Application[Any, Any, Any, Any, Any, Any]
+_CONNECTIONS = 256  # at most; whoever needs one more waits for one
 
 
 def application(token: str, telegram: Telegram, inbox: Inbox, order: PerChat) -> App:
@@ -43,7 +44,7 @@ def _requests(telegram: Telegram, inbox: Inbox) -> tuple[LimitedRequest, Limited
     """What all requests but getUpdates are made with, and what those are."""
     proxy = telegram.proxy.get_secret_value() if telegram.proxy is not None else None
     try:
-        return LimitedRequest(AT_ONCE, proxy), InboxRequest(inbox, proxy)
+        return LimitedRequest(_CONNECTIONS, proxy), InboxRequest(inbox, proxy)
     except (ValueError, httpx.InvalidURL):
         where = "telegram.proxy is" if proxy else "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY is"
         raise BotError(

@@ -15,7 +15,9 @@ from telegram.ext import BaseUpdateProcessor
 
 from bot.places import place_of
 
-AT_ONCE = 256
+_ANY_NUMBER = (
+    2**31
+)  # updates that wait for their chat's turn would hold up other chats, if there were places for some only
 
 
 class PerChat(BaseUpdateProcessor):
@@ -29,7 +31,7 @@ class PerChat(BaseUpdateProcessor):
     """
 
     def __init__(self, answered: Callable[[int], None]) -> None:
-        super().__init__(max_concurrent_updates=AT_ONCE)
+        super().__init__(max_concurrent_updates=_ANY_NUMBER)
         self._answered = answered
         self._chats: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks: dict[asyncio.Task[Any], Update] = {}

@@ -179,6 +179,30 @@ def test_a_slow_chat_does_not_hold_up_the_order_within_another(tmp_path: Path) -
     asyncio.run(scene())
 
 
+def test_a_chat_in_which_hundreds_of_messages_wait_does_not_hold_up_another(tmp_path: Path) -> None:
+    free = threading.Event()
+
+    def stuck(heard: Sequence[str]) -> list[str]:
+        assert heard[-1] != "thinking" or free.wait(120)
+        return [f"you said {heard[-1]}"]
+
+    async def scene() -> None:
+        async with bot_api() as api:
+            plenty = {"messages_per_minute": 1_000}
+            async with running_bot(api, bot_settings(tmp_path, api, telegram=plenty), lambda: Parrot(stuck)):
+                await api.write(FRIEND, "thinking")
+                await api.write(FRIEND, "/reset")  # waits for the answer, and whatever comes after it waits, too
+                for number in range(300):
+                    await api.write(FRIEND, str(number))
+                await api.write(OWNER, "hi")
+                await api.until(lambda: api.texts(OWNER) == ["you said hi"])
+                assert api.texts(FRIEND) == []
+                free.set()
+                await api.until(lambda: len(api.texts(FRIEND)) == 302)
+
+    asyncio.run(scene())
+
+
 def test_a_reply_outlasts_errors_of_the_server(tmp_path: Path) -> None:
     async def scene() -> None:
         async with (
