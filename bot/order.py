@@ -15,9 +15,7 @@ from telegram.ext import BaseUpdateProcessor
 
 from bot.places import place_of
 
-_ANY_NUMBER = (
-    2**31
-)  # updates that wait for their chat's turn would hold up other chats, if there were places for some only
+_ANY_NUMBER = 2**31  # of updates: if there were places for some only, those that wait for one chat would hold up all
 
 
 class PerChat(BaseUpdateProcessor):
