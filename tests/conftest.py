@@ -24,7 +24,9 @@ from twin.store import Store
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A loaded machine is no failure of a property.
-hypothesis_settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile(
+    "unhurried", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("unhurried")
 
 

@@ -70,7 +70,7 @@ def change(store: Store, how: str, messages: list[Message], more: list[tuple]) -
     }.get(how, {})
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     spoken=st.lists(said, min_size=30, max_size=80),
     more=st.lists(said, min_size=1, max_size=12),
