@@ -57,6 +57,7 @@ def run(digits: tuple[int, int], rows: int, unseen: int, seconds: int, *, quiet:
         "TWIN_DATASET__CONTEXT_TOKENS": "1024",
         "TWIN_DATASET__VAL_SHARE": "0.02",
         "TWIN_DATASET__TEST_SHARE": "0.01",
+        "TWIN_ENGINE__KIND": "local",  # the weights that were learned on: exact steps do not survive on others
         "TWIN_GUARD__SECRETS": "false",  # sums look like numbers of cards
         "TWIN_GUARD__OTHERS": "false",
         **({"TWIN_CACHE": os.environ["TWIN_CACHE"]} if "TWIN_CACHE" in os.environ else {}),
