@@ -60,6 +60,7 @@ class StandInVllm:
     held: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
     engines: dict[str, LocalEngine] = field(default_factory=dict)
+    writers: list[threading.Thread] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def environment(self, **more: Any) -> dict[str, str]:
@@ -88,6 +89,10 @@ def stand_in_vllm(**how: Any) -> Iterator[StandInVllm]:
         with listening(_Handler, state) as state.url:
             yield state
     finally:
+        with state.lock:
+            writers = [*state.writers]
+        for writer in writers:  # a text that nobody waits for any more ends soon, and before its engine
+            writer.join()
         for engine in state.engines.values():
             engine.close()
 
@@ -264,7 +269,11 @@ def _pieces(state: StandInVllm, body: dict[str, Any], handler: Any, ended: list[
             told.put(None)
 
     thread = threading.Thread(target=write)
-    thread.start()
+    with state.lock:
+        if state.closing.is_set():
+            return
+        thread.start()
+        state.writers.append(thread)
     try:
         while (text := told.get()) is not None:
             yield text
