@@ -74,109 +74,153 @@ class Parts:
         inbox: Inbox,
         order: PerChat,
     ) -> None:
-        db, telegram, clock = store.db, settings.telegram, rhythm.clock.now
-        self._store = store
-        self._inbox = inbox
+        self._settings, self._store, self._rhythm = settings, store, rhythm
+        self._bot, self._inbox, self._order = bot, inbox, order
+        self._clock = rhythm.clock.now
+        self._owner = owner_of(settings)
+        self._make_shared(build)
+        self._make_conversations()
+        self._make_door()
+        self._make_owners_chats()
+        self._make_pause(queue)
+        self._make_commands()
+        self._make_desk()
+
+    def _make_shared(self, build: Callable[[], Generator]) -> None:
+        """What several parts go by."""
+        settings, db = self._settings, self._store.db
         self._history = History(db)
-        switches = Switches(db)
-        tuning = Tuning(settings, switches)
-        self.engine = Engine(settings, build, tuning.how)
-        owner = owner_of(settings)
-        self.speech = Speech(settings, tuning.language)
-        registry, records = Registry(settings.adapters, db), Records(settings, clock)
-        self.tries = Tries(bot, owner, self.engine, registry, records, switches, rhythm)
-        connections = Connections(db, bot, owner, rhythm, clock)
-        outlet = Outlet(bot, rhythm, connections.sending)
-        conversation = (
-            settings,
-            bot,
-            outlet,
-            inbox,
+        self._switches = Switches(db)
+        self._tuning = Tuning(settings, self._switches)
+        self.engine = Engine(settings, build, self._tuning.how)
+        self.speech = Speech(settings, self._tuning.language)
+        self._registry, self._records = Registry(settings.adapters, db), Records(settings, self._clock)
+        self.tries = Tries(
+            self._bot, self._owner, self.engine, self._registry, self._records, self._switches, self._rhythm
+        )
+        self._connections = Connections(db, self._bot, self._owner, self._rhythm, self._clock)
+        self._outlet = Outlet(self._bot, self._rhythm, self._connections.sending)
+        self._disclosure = Disclosure(settings, db, self._clock)
+        self._limits = Limits(db, settings.telegram, self._clock)
+
+    def _make_conversations(self) -> None:
+        """The bot's own chats."""
+        self._conversation = (
+            self._settings,
+            self._bot,
+            self._outlet,
+            self._inbox,
             self._history,
-            store.dialog_table,
+            self._store.dialog_table,
             self.engine,
             self.tries,
             self.speech,
-            rhythm,
+            self._rhythm,
             self.settle,
-            tuning.pacing,
+            self._tuning.pacing,
         )
-        self.conversations = Conversations(*conversation)
-        # whatever decides whether an update is answered at all
-        people = People(db, owner, telegram.allowed_ids, clock)
-        invites = Invites(db, people, clock)
+        self.conversations = Conversations(*self._conversation)
+
+    def _make_door(self) -> None:
+        """Whatever decides whether an update is answered at all."""
+        db, settings, rhythm = self._store.db, self._settings, self._rhythm
+        people = People(db, self._owner, settings.telegram.allowed_ids, self._clock)
+        invites = Invites(db, people, self._clock)
         self.access = Access(settings, people, invites, self.speech)
-        self.menus = Menus(bot, db, owner, self.speech)
-        self._denial = Denial(order, self.conversations.bursts, inbox, self._history, self.settle)
-        self.guests = Guests(bot, owner, people, invites, self.menus, rhythm, self._keep_out)
-        disclosure = Disclosure(settings, db, clock)
-        limits = Limits(db, telegram, clock)
-        self.welcome = Welcome(self.access, limits, disclosure, self._history, self.speech, rhythm)
-        # the owner's own chats
-        modes, drafts = Modes(db, telegram.business, clock), Drafts(db, clock)
-        leave = Leave(connections, modes, clock)
+        self.menus = Menus(self._bot, db, self._owner, self.speech)
+        self._denial = Denial(self._order, self.conversations.bursts, self._inbox, self._history, self.settle)
+        self.guests = Guests(self._bot, self._owner, people, invites, self.menus, rhythm, self._keep_out)
+        self.welcome = Welcome(self.access, self._limits, self._disclosure, self._history, self.speech, rhythm)
+
+    def _make_owners_chats(self) -> None:
+        """Telegram Business."""
+        store, connections = self._store, self._connections
+        modes = Modes(store.db, self._settings.telegram.business, self._clock)
+        drafts = Drafts(store.db, self._clock)
+        leave = Leave(connections, modes, self._clock)
         self.owners_chats = OwnersChats(
-            *conversation,
+            *self._conversation,
             store=store,
             connections=connections,
             modes=modes,
             leave=leave,
             drafts=drafts,
-            limits=limits,
-            disclosure=disclosure,
+            limits=self._limits,
+            disclosure=self._disclosure,
         )
         self.bursts = (self.conversations.bursts, self.owners_chats.bursts)
-        self.business = BusinessDesk(store, owner, self.owners_chats, connections, modes, leave, drafts, rhythm)
+        self.business = BusinessDesk(
+            store, self._owner, self.owners_chats, connections, modes, leave, drafts, self._rhythm
+        )
+        self.cards = Cards(
+            self._bot, self._owner, connections, modes, drafts, self._history, self._rhythm, self._is_paused
+        )
+
+    def _make_pause(self, queue: asyncio.Queue[object]) -> None:
+        """The kill switch, over all chats."""
         self.pause = Pause(
-            bot,
+            self._bot,
             queue,
             self.access,
-            switches,
-            inbox,
+            self._switches,
+            self._inbox,
             self._history,
-            order,
+            self._order,
             self.bursts,
             lambda update: self.owners_chats.passes(update) or self.business.is_on_card(update),
-            telegram.answer_within_hours,
-            rhythm,
+            self._settings.telegram.answer_within_hours,
+            self._rhythm,
         )
         self.pause.left = self.owners_chats.left
-        self.cards = Cards(
-            bot, owner, connections, modes, drafts, self._history, rhythm, lambda: self.pause.since is not None
-        )
-        # whatever answers for the twin, and not as it
-        self.retraining = Retraining(bot, db, rhythm, clock)
-        self.notices = Notices(bot, db, self.access.owner, rhythm)
+
+    def _make_commands(self) -> None:
+        """Whatever answers for the twin, and not as it."""
+        self.retraining = Retraining(self._bot, self._store.db, self._rhythm, self._clock)
+        self.notices = Notices(self._bot, self._store.db, self._owner, self._rhythm)
         self.commands = Commands(
-            settings,
+            self._settings,
             self.access,
             self._history,
             self.engine,
-            JobQueue(db),
-            registry,
+            JobQueue(self._store.db),
+            self._registry,
             self.speech,
-            rhythm,
-            clock,
+            self._rhythm,
+            self._clock,
             lambda: self.pause.since,
             lambda: self.tries.version,
         )
-        versions = Versions(records, self.tries)
-        quizzes = Quizzes(db)
+
+    def _make_desk(self) -> None:
+        """What has buttons."""
+        quizzes = Quizzes(self._store.db)
         self.quiz = Quiz(
-            settings,
-            bot,
-            self.access.owner,
-            outlet,
+            self._settings,
+            self._bot,
+            self._owner,
+            self._outlet,
             self.engine,
             self.tries,
-            registry,
-            store.dialog_table,
+            self._registry,
+            self._store.dialog_table,
             quizzes,
             self.speech,
-            rhythm,
+            self._rhythm,
         )
-        why, elsewhere = Why(settings, self._history), self.owners_chats.forget
-        self.desk = Desk(versions, why, tuning, self._history, disclosure, quizzes, self.speech, rhythm, elsewhere)
+        self.desk = Desk(
+            Versions(self._records, self.tries),
+            Why(self._settings, self._history),
+            self._tuning,
+            self._history,
+            self._disclosure,
+            quizzes,
+            self.speech,
+            self._rhythm,
+            self.owners_chats.forget,
+        )
+
+    def _is_paused(self) -> bool:
+        return self.pause.since is not None
 
     async def _keep_out(self, user_id: int) -> None:
         """Somebody gets no answer any more, in the bot's chats and in the owner's own."""

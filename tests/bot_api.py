@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -118,6 +119,20 @@ class BotApi(LoBotApiEmulator):  # type: ignore[misc]
             },
         }
         return int(await self.enqueue_update({"callback_query": query}, token=TOKEN))
+
+    async def told(self, user_id: int, text: str, **fields: Any) -> str:
+        """A user writes; returns the first thing that the bot then says there."""
+        before = len(self.texts(user_id))
+        await self.write(user_id, text, **fields)
+        await self.until(lambda: len(self.texts(user_id)) > before)
+        return self.texts(user_id)[before]
+
+    async def changed(self, user_id: int, data: str) -> str:
+        """A user presses a button; returns what the message then reads."""
+        before = len(self.edits(user_id))
+        await self.press(user_id, data)
+        await self.until(lambda: len(self.edits(user_id)) > before)
+        return self.edits(user_id)[before]
 
     def buttons(self, chat_id: int) -> dict[str, str]:
         """The buttons of the bot's newest message or edit in a chat: what they send, by what they say."""
@@ -308,3 +323,16 @@ class Parrot:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
+
+
+@dataclass
+class Held:
+    """What a Parrot says, once it may."""
+
+    may: threading.Event = field(default_factory=threading.Event)
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, heard: Sequence[str]) -> Sequence[str]:
+        self.begun.set()
+        assert self.may.wait(PATIENCE_S)
+        return [f"you said {heard[-1]}"]

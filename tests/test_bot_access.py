@@ -20,18 +20,11 @@ from twin.store import Store
 OTHER = 4004
 
 
-async def _ask(api: BotApi, user: int, text: str, **fields: Any) -> str:
-    before = len(api.texts(user))
-    await api.write(user, text, **fields)
-    await api.until(lambda: len(api.texts(user)) > before)
-    return api.texts(user)[before]
-
-
 async def _unanswered(api: BotApi, user: int, *texts: str) -> None:
     """Write, and see that nothing comes back: what the owner writes afterwards is answered, and this was not."""
     for text in texts:
         await api.write(user, text)
-    await _ask(api, OWNER, "are you there")
+    await api.told(OWNER, "are you there")
     with_updates = [call for call in api.calls if call.chat_id == user]
     assert with_updates == []
 
@@ -81,15 +74,15 @@ def test_a_stranger_gets_no_answer_to_anything_at_all(tmp_path: Path) -> None:
 def test_the_owner_lets_in_and_shows_out_while_the_bot_runs(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert "may talk" in await _ask(api, OWNER, f"/allow {STRANGER}")
-            assert await _ask(api, STRANGER, "hi") == "you said hi"
-            assert "no answer any more" in await _ask(api, OWNER, f"/deny {STRANGER}")
-            assert "no answer any more" in await _ask(api, OWNER, f"/deny {FRIEND}")
+            assert "may talk" in await api.told(OWNER, f"/allow {STRANGER}")
+            assert await api.told(STRANGER, "hi") == "you said hi"
+            assert "no answer any more" in await api.told(OWNER, f"/deny {STRANGER}")
+            assert "no answer any more" in await api.told(OWNER, f"/deny {FRIEND}")
             before = len(api.texts(STRANGER))
             await api.write(STRANGER, "hello?")
             await _unanswered(api, FRIEND, "hello?")
             assert len(api.texts(STRANGER)) == before
-            listed = await _ask(api, OWNER, "/allow")
+            listed = await api.told(OWNER, "/allow")
             assert f"Denied: User {FRIEND}" in listed and f"Denied: User {STRANGER}" in listed
 
     asyncio.run(scene())
@@ -100,10 +93,10 @@ def test_who_was_let_in_or_shown_out_stays_so_after_a_restart(tmp_path: Path) ->
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api)
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, f"/allow {OTHER}")
-                await _ask(api, OWNER, f"/deny {FRIEND}")
+                await api.told(OWNER, f"/allow {OTHER}")
+                await api.told(OWNER, f"/deny {FRIEND}")
             async with running_bot(api, settings, Parrot):
-                assert await _ask(api, OTHER, "hi") == "you said hi"
+                assert await api.told(OTHER, "hi") == "you said hi"
                 await _unanswered(api, FRIEND, "hi")
 
     asyncio.run(scene())
@@ -112,10 +105,10 @@ def test_who_was_let_in_or_shown_out_stays_so_after_a_restart(tmp_path: Path) ->
 def test_a_forwarded_message_says_who_is_meant_unless_their_account_hides_it(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert str(OTHER) in await _ask(api, OWNER, "/allow", **_forwarded(OTHER))
-            assert f"Allowed: Cleo evil (user {OTHER})" in await _ask(api, OWNER, "/allow")
-            assert "hides" in await _ask(api, OWNER, "/allow", **_forwarded(None))
-            assert str(OTHER) in await _ask(api, OWNER, "/deny", **_forwarded(OTHER))
+            assert str(OTHER) in await api.told(OWNER, "/allow", **_forwarded(OTHER))
+            assert f"Allowed: Cleo evil (user {OTHER})" in await api.told(OWNER, "/allow")
+            assert "hides" in await api.told(OWNER, "/allow", **_forwarded(None))
+            assert str(OTHER) in await api.told(OWNER, "/deny", **_forwarded(OTHER))
 
     asyncio.run(scene())
 
@@ -124,9 +117,9 @@ def test_a_forwarded_message_says_who_is_meant_unless_their_account_hides_it(tmp
 def test_what_names_nobody_is_answered_with_how_to_ask(tmp_path: Path, words: str) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert "/allow link" in await _ask(api, OWNER, f"/allow {words}")
-            assert "/allow link" in await _ask(api, OWNER, f"/deny {words}")
-            assert "always allowed" in await _ask(api, OWNER, f"/deny {OWNER}")
+            assert "/allow link" in await api.told(OWNER, f"/allow {words}")
+            assert "/allow link" in await api.told(OWNER, f"/deny {words}")
+            assert "always allowed" in await api.told(OWNER, f"/deny {OWNER}")
 
     asyncio.run(scene())
 
@@ -135,7 +128,7 @@ def test_guests_can_neither_allow_nor_deny_nor_invite(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
             for command in (f"/allow {STRANGER}", f"/deny {OWNER}", "/allow link"):
-                assert "can do that" in await _ask(api, FRIEND, command)
+                assert "can do that" in await api.told(FRIEND, command)
             await _unanswered(api, STRANGER, "hi")
 
     asyncio.run(scene())
@@ -148,15 +141,15 @@ def test_an_invite_lets_one_person_in_once_and_the_owner_hears_of_it(
 
     async def scene() -> str:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            link = await _ask(api, OWNER, "/allow link")
+            link = await api.told(OWNER, "/allow link")
             assert "https://t.me/emulated_twin_bot?start=" in link
             token = _token(link)
-            await _ask(api, OWNER, f"/start {token}")  # trying it oneself, or a friend's doing so, uses nothing up
-            await _ask(api, FRIEND, f"/start {token}")
-            assert "program" in await _ask(api, STRANGER, f"/start {token}")
+            await api.told(OWNER, f"/start {token}")  # trying it oneself, or a friend's doing so, uses nothing up
+            await api.told(FRIEND, f"/start {token}")
+            assert "program" in await api.told(STRANGER, f"/start {token}")
             await api.until(lambda: "came in with your invite" in api.texts(OWNER)[-1])
             assert str(STRANGER) in api.texts(OWNER)[-1]
-            assert await _ask(api, STRANGER, "hi") == "you said hi"
+            assert await api.told(STRANGER, "hi") == "you said hi"
             await _unanswered(api, OTHER, f"/start {token}", "hi")
             return token
 
@@ -178,7 +171,7 @@ def test_an_arrival_of_which_the_owner_was_not_told_is_told_at_the_next_start(tm
             for _ in range(2):
                 async with running_bot(api, settings, Parrot):
                     await api.until(lambda: any("Cleo (user 4004) came in" in text for text in api.texts(OWNER)))
-                    await _ask(api, OWNER, "hi")
+                    await api.told(OWNER, "hi")
             assert len([text for text in api.texts(OWNER) if "came in" in text]) == 1
 
     asyncio.run(scene())

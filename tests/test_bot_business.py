@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.bot_api import FRIEND, OWNER, STRANGER, Parrot, running_bot
+from tests.bot_api import FRIEND, OWNER, STRANGER, Held, Parrot, running_bot
 from tests.business import business_api, business_settings, inbox_words, is_quiet, outcomes, words
 
 
@@ -32,19 +29,6 @@ def test_a_suggestion_is_sent_when_the_owner_presses_send(tmp_path: Path) -> Non
     asyncio.run(scene())
     assert outcomes(tmp_path) == ["sent"]
     assert words(tmp_path) == [("other", "are you there"), ("owner", "yes?"), ("owner", "always")]
-
-
-@dataclass
-class Held:
-    """Says nothing until it may."""
-
-    may: threading.Event = field(default_factory=threading.Event)
-    begun: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, heard: Sequence[str]) -> Sequence[str]:
-        self.begun.set()
-        assert self.may.wait(60)
-        return [f"you said {heard[-1]}"]
 
 
 def test_an_answer_goes_out_by_itself_in_auto(tmp_path: Path) -> None:

@@ -13,10 +13,9 @@ from lo_bot_api_emulator import ApiRefusal
 
 from bot.business import wording
 from bot.business.drafts import Draft, Outcome
-from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, Parrot, running_bot
+from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, Held, Parrot, running_bot
 from tests.business import business_api, business_settings, inbox_words, is_quiet, outcomes, words
 from tests.hand_clock import HandClock
-from tests.test_bot_business import Held
 from twin.places import chat_at, is_owners_own, owners_own
 from twin.store import Store
 

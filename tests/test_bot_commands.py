@@ -29,20 +29,13 @@ async def _scene(tmp_path: Path, build: Callable[[], Parrot] = Parrot, **owner: 
         yield api
 
 
-async def _ask(api: BotApi, user: int, text: str) -> str:
-    before = len(api.texts(user))
-    await api.write(user, text)
-    await api.until(lambda: len(api.texts(user)) > before)
-    return api.texts(user)[before]
-
-
 def test_start_says_what_this_is_and_help_names_only_what_one_may_use(tmp_path: Path) -> None:
     async def scene() -> None:
         async with _scene(tmp_path, name="Ada") as api:
-            assert "Ada" in await _ask(api, FRIEND, "/start")
-            assert "/retrain" not in await _ask(api, FRIEND, "/help")
-            assert "/retrain" in await _ask(api, OWNER, "/help")
-            assert "/reset" in await _ask(api, FRIEND, "/nonsense")
+            assert "Ada" in await api.told(FRIEND, "/start")
+            assert "/retrain" not in await api.told(FRIEND, "/help")
+            assert "/retrain" in await api.told(OWNER, "/help")
+            assert "/reset" in await api.told(FRIEND, "/nonsense")
 
     asyncio.run(scene())
 
@@ -53,8 +46,8 @@ def test_status_tells_the_version_its_held_out_metrics_and_why_another_was_refus
 
     async def scene() -> None:
         async with _scene(tmp_path, lambda: Parrot(adapter="v1", refused=refusal)) as api:
-            assert await _ask(api, FRIEND, "hi")
-            told = await _ask(api, OWNER, "/status")
+            assert await api.told(FRIEND, "hi")
+            told = await api.told(OWNER, "/status")
             assert "v1" in told and "bits per character: 2.35" in told and refusal in told
             assert "train" not in told.replace("training", "")
 
@@ -70,7 +63,7 @@ def test_status_does_not_wait_for_a_model_that_loads(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with _scene(tmp_path, build) as api:
-            assert "loading" in await _ask(api, OWNER, "/status")
+            assert "loading" in await api.told(OWNER, "/status")
             loaded.set()
 
     asyncio.run(scene())
@@ -79,7 +72,7 @@ def test_status_does_not_wait_for_a_model_that_loads(tmp_path: Path) -> None:
 def test_retrain_is_the_owners_alone(tmp_path: Path) -> None:
     async def scene() -> None:
         async with _scene(tmp_path, name="Ada") as api:
-            assert await _ask(api, FRIEND, "/retrain") == "Only Ada can do that."
+            assert await api.told(FRIEND, "/retrain") == "Only Ada can do that."
 
     asyncio.run(scene())
     with Store.open(tmp_path / "twin.db") as store:
@@ -89,20 +82,20 @@ def test_retrain_is_the_owners_alone(tmp_path: Path) -> None:
 def test_retrain_follows_the_training_in_its_own_message_to_the_end(tmp_path: Path) -> None:
     async def scene() -> None:
         async with _scene(tmp_path) as api:
-            assert "queued" in await _ask(api, OWNER, "/retrain")
+            assert "queued" in await api.told(OWNER, "/retrain")
             with Store.open(tmp_path / "twin.db") as store:
                 queue = JobQueue(store.db)
                 job = queue.claim("a worker", time.time())
                 assert job is not None and job.kind == RETRAIN and job.requested_by == f"telegram:{OWNER}"
                 queue.report(job.id, {"step": 10, "steps": 40, "loss": 2.3456, "seconds_left": 200.0})
                 await api.until(lambda: "step 10 of 40 (25 %), loss 2.35, about 3 min left" in api.shown(OWNER)[0])
-                assert "step 10 of 40" in (second := await _ask(api, OWNER, "/retrain")) and "already" in second
-                assert "step 10 of 40" in await _ask(api, OWNER, "/status")
+                assert "step 10 of 40" in (second := await api.told(OWNER, "/retrain")) and "already" in second
+                assert "step 10 of 40" in await api.told(OWNER, "/status")
                 queue.finish(job.id, time.time(), result={"version": "v7", "promoted": True, "reason": "better"})
                 await api.until(lambda: "v7" in api.shown(OWNER)[0])
                 assert len(queue.latest()) == 1
                 await api.until(lambda: not list(store.db.execute("select * from bot_watches")))
-            assert "queued" in await _ask(api, OWNER, "/retrain")
+            assert "queued" in await api.told(OWNER, "/retrain")
 
     asyncio.run(scene())
 
@@ -112,7 +105,7 @@ def test_a_training_that_ends_while_the_bot_is_away_is_told_at_its_return(tmp_pa
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api)
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, "/retrain")
+                await api.told(OWNER, "/retrain")
             with Store.open(settings.database) as store:
                 queue = JobQueue(store.db)
                 job = queue.claim("a worker", time.time())
@@ -121,7 +114,7 @@ def test_a_training_that_ends_while_the_bot_is_away_is_told_at_its_return(tmp_pa
             async with running_bot(api, settings, Parrot):
                 await api.until(lambda: "too little" in api.shown(OWNER)[0])
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, "hi")
+                await api.told(OWNER, "hi")
             assert len([text for text in api.edits(OWNER) if "too little" in text]) == 1
 
     asyncio.run(scene())
@@ -130,7 +123,7 @@ def test_a_training_that_ends_while_the_bot_is_away_is_told_at_its_return(tmp_pa
 def test_the_end_is_told_anew_when_the_message_that_followed_is_gone(tmp_path: Path) -> None:
     async def scene() -> None:
         async with _scene(tmp_path) as api:
-            await _ask(api, OWNER, "/retrain")
+            await api.told(OWNER, "/retrain")
             api.refuse["editMessageText"] = [ApiRefusal("Bad Request: message to edit not found")]
             with Store.open(tmp_path / "twin.db") as store:
                 queue = JobQueue(store.db)
@@ -143,17 +136,17 @@ def test_the_end_is_told_anew_when_the_message_that_followed_is_gone(tmp_path: P
 def test_a_forced_retraining_says_so_and_an_open_one_can_be_forced_later(tmp_path: Path) -> None:
     async def scene() -> None:
         async with _scene(tmp_path) as api:
-            assert "it will serve" not in await _ask(api, OWNER, "/retrain")
+            assert "it will serve" not in await api.told(OWNER, "/retrain")
             with Store.open(tmp_path / "twin.db") as store:
                 queue = JobQueue(store.db)
                 assert queue.latest()[0].options == {}
-                assert "it will serve: you forced it" in await _ask(api, OWNER, "/retrain force")
+                assert "it will serve: you forced it" in await api.told(OWNER, "/retrain force")
                 assert queue.latest()[0].options == {"force": True}
                 queue.finish(queue.latest()[0].id, time.time(), result={"version": "v1", "promoted": True})
                 await api.until(lambda: not list(store.db.execute("select * from bot_watches")))
-                assert "it will serve" in await _ask(api, OWNER, "/retrain Force")
+                assert "it will serve" in await api.told(OWNER, "/retrain Force")
                 assert queue.latest()[0].options == {"force": True}
-            assert "lets it serve if it is better" in await _ask(api, OWNER, "/retrain now please")
+            assert "lets it serve if it is better" in await api.told(OWNER, "/retrain now please")
 
     asyncio.run(scene())
 
@@ -168,7 +161,7 @@ def test_the_end_of_a_training_that_nobody_followed_is_told_to_the_owner_once(tm
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api)
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, "hi")
+                await api.told(OWNER, "hi")
                 with Store.open(settings.database) as store:
                     queue = JobQueue(store.db)
                     job = queue.enqueue(RETRAIN, "schedule", time.time())
@@ -176,7 +169,7 @@ def test_the_end_of_a_training_that_nobody_followed_is_told_to_the_owner_once(tm
                     queue.finish(job.id, time.time(), result=result)
                 await api.until(lambda: "v2 does not serve: it copies more" in api.texts(OWNER)[-1])
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, "hi")
+                await api.told(OWNER, "hi")
             assert len([text for text in api.texts(OWNER) if "training is done" in text]) == 1
 
     asyncio.run(scene())
@@ -188,7 +181,7 @@ def test_a_training_that_the_schedule_queued_is_followed_too(tmp_path: Path) -> 
 
     async def scene() -> None:
         async with _scene(tmp_path) as api:
-            assert "already" in await _ask(api, OWNER, "/retrain")
+            assert "already" in await api.told(OWNER, "/retrain")
             with Store.open(tmp_path / "twin.db") as store:
                 result = {"version": "v8", "promoted": False, "reason": "not better"}
                 JobQueue(store.db).finish(job.id, time.time(), result=result)

@@ -22,7 +22,7 @@ from bot.tries import Tries
 from bot.versions import Versions
 from inference.generator import ANYHOW, TwinReply, Wish
 from inference.server.records import Records
-from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_api import FAST, FRIEND, OWNER, STRANGER, TOKEN, Parrot, bot_api, bot_settings, running_bot
 from tests.bot_versions import publish
 from twin.evaluations import Evaluations
 from twin.messages import Conversation, Session, Turn
@@ -32,20 +32,6 @@ from twin.settings import Settings
 from twin.store import Store
 
 OLD, NEW = "20261101-040000-aaaa", "20261108-040000-bbbb"
-
-
-async def _ask(api: BotApi, user: int, text: str, **fields: Any) -> str:
-    before = len(api.texts(user))
-    await api.write(user, text, **fields)
-    await api.until(lambda: len(api.texts(user)) > before)
-    return api.texts(user)[before]
-
-
-async def _press(api: BotApi, user: int, data: str) -> str:
-    before = len(api.edits(user))
-    await api.press(user, data)
-    await api.until(lambda: len(api.edits(user)) > before)
-    return api.edits(user)[before]
 
 
 def _current(home: Path) -> str | None:
@@ -67,16 +53,16 @@ def test_versions_are_shown_promoted_and_rolled_back_with_buttons(tmp_path: Path
 
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            listed = await _ask(api, OWNER, "/versions")
+            listed = await api.told(OWNER, "/versions")
             assert f"{OLD} (serves)" in listed and f"{NEW}: fidelity 0.87" in listed
-            shown = await _press(api, OWNER, api.buttons(OWNER)[NEW])
+            shown = await api.changed(OWNER, api.buttons(OWNER)[NEW])
             assert "bits per character: 2.35" in shown and "Told from you (AUC): 0.71" in shown
-            assert "answers from the next" in await _press(api, OWNER, api.buttons(OWNER)["Promote"])
+            assert "answers from the next" in await api.changed(OWNER, api.buttons(OWNER)["Promote"])
             assert _current(tmp_path) == NEW
-            assert f"{NEW} (serves)" in await _press(api, OWNER, api.buttons(OWNER)["Versions"])
-            assert OLD in await _press(api, OWNER, api.buttons(OWNER)["Roll back"])
+            assert f"{NEW} (serves)" in await api.changed(OWNER, api.buttons(OWNER)["Versions"])
+            assert OLD in await api.changed(OWNER, api.buttons(OWNER)["Roll back"])
             assert _current(tmp_path) == OLD
-            assert "no earlier adapter" in await _ask(api, OWNER, "/rollback")
+            assert "no earlier adapter" in await api.told(OWNER, "/rollback")
             assert [call.method for call in api.calls].count("answerCallbackQuery") == 4
 
     asyncio.run(scene())
@@ -94,8 +80,8 @@ def test_the_owners_buttons_do_nothing_for_guests_and_strangers(tmp_path: Path) 
             told = "Only the owner can do that."
             await api.until(lambda: [call.text for call in api.calls].count(told) == 2)
             for command in ("/versions", "/rollback", "/why", "/settings temperature 0"):
-                assert await _ask(api, FRIEND, command) == told
-            await _ask(api, OWNER, "hi")
+                assert await api.told(FRIEND, command) == told
+            await api.told(OWNER, "hi")
             answered = [call for call in api.calls if call.method == "answerCallbackQuery"]
             assert len(answered) == 2 and api.edits(FRIEND) == [] and api.methods(STRANGER) == []
 
@@ -112,8 +98,8 @@ def test_a_button_with_a_path_in_it_leads_nowhere(tmp_path: Path, name: str) -> 
 
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert "There is no" in await _press(api, OWNER, f"version:promote:{name}")
-            assert await _press(api, OWNER, f"version:show:{name}") == wording.NO_SUCH_VERSION
+            assert "There is no" in await api.changed(OWNER, f"version:promote:{name}")
+            assert await api.changed(OWNER, f"version:show:{name}") == wording.NO_SUCH_VERSION
 
     asyncio.run(scene())
     assert _current(tmp_path) == OLD
@@ -142,7 +128,7 @@ def test_a_version_that_was_damaged_is_not_promoted_and_that_is_said(tmp_path: P
 
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert "altered" in await _press(api, OWNER, f"version:promote:{NEW}")
+            assert "altered" in await api.changed(OWNER, f"version:promote:{NEW}")
 
     asyncio.run(scene())
     assert _current(tmp_path) == OLD
@@ -157,12 +143,12 @@ def test_a_guest_forgets_their_own_chat_after_saying_so_twice_and_no_other(tmp_p
             async with running_bot(api, settings, lambda: parrot):
                 await api.write(FRIEND, "lemon tart")
                 await api.until(lambda: "you said lemon tart" in api.texts(FRIEND))
-                await _ask(api, OWNER, "plum cake")
-                assert await _ask(api, FRIEND, "/forget") == phrase("en", "forget")
-                assert await _press(api, FRIEND, api.buttons(FRIEND)["Keep"]) == phrase("en", "kept")
-                assert await _press(api, FRIEND, "forget:everything") == phrase("en", "kept")
-                assert await _press(api, FRIEND, "forget:yes") == phrase("en", "forgotten", count=2)
-                assert "digital twin" in await _ask(api, FRIEND, "who are you")
+                await api.told(OWNER, "plum cake")
+                assert await api.told(FRIEND, "/forget") == phrase("en", "forget")
+                assert await api.changed(FRIEND, api.buttons(FRIEND)["Keep"]) == phrase("en", "kept")
+                assert await api.changed(FRIEND, "forget:everything") == phrase("en", "kept")
+                assert await api.changed(FRIEND, "forget:yes") == phrase("en", "forgotten", count=2)
+                assert "digital twin" in await api.told(FRIEND, "who are you")
 
     asyncio.run(scene())
     with Store.open(tmp_path / "twin.db") as store:
@@ -184,14 +170,14 @@ def test_why_tells_the_version_and_the_nearest_moments_that_it_learned_from(tmp_
 
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), lambda: Parrot(adapter=OLD)):
-            await _ask(api, OWNER, "pizza tonight?")
+            await api.told(OWNER, "pizza tonight?")
             bubble = next(call.message_id for call in api.calls if call.text == "you said pizza tonight?")
             assert bubble is not None
-            why = await _ask(api, OWNER, "/why", **_answer_to(bubble))
+            why = await api.told(OWNER, "/why", **_answer_to(bubble))
             assert f"Version {OLD} wrote that" in why
             assert "Asked: do you like pizza?\nYou: love it" in why and "where are you" not in why
-            assert await _ask(api, OWNER, "/why") == wording.WHY_USAGE
-            assert await _ask(api, OWNER, "/why", **_answer_to(999_999)) == wording.WHY_USAGE
+            assert await api.told(OWNER, "/why") == wording.WHY_USAGE
+            assert await api.told(OWNER, "/why", **_answer_to(999_999)) == wording.WHY_USAGE
 
     asyncio.run(scene())
 
@@ -199,10 +185,10 @@ def test_why_tells_the_version_and_the_nearest_moments_that_it_learned_from(tmp_
 def test_why_without_a_training_set_still_tells_the_version(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            await _ask(api, OWNER, "hi")
+            await api.told(OWNER, "hi")
             bubble = next(call.message_id for call in api.calls if call.text == "you said hi")
             assert bubble is not None
-            why = await _ask(api, OWNER, "/why", **_answer_to(bubble))
+            why = await api.told(OWNER, "/why", **_answer_to(bubble))
             assert "Version v0 wrote that" in why and "twin dataset build" in why
 
     asyncio.run(scene())
@@ -226,14 +212,14 @@ def test_the_temperature_is_turned_while_the_bot_runs_and_outlives_a_restart(tmp
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api)
             async with running_bot(api, settings, lambda: twin):
-                await _ask(api, FRIEND, "one")
-                assert "temperature: 0.4 (set here)" in await _ask(api, OWNER, "/settings temperature 0.4")
-                await _ask(api, FRIEND, "two")
+                await api.told(FRIEND, "one")
+                assert "temperature: 0.4 (set here)" in await api.told(OWNER, "/settings temperature 0.4")
+                await api.told(FRIEND, "two")
             async with running_bot(api, settings, lambda: twin):
-                await _ask(api, FRIEND, "three")
-                assert "pacing: fast (set here)" in await _ask(api, OWNER, "/settings pacing fast")
-                assert "temperature: 1\n" in await _ask(api, OWNER, "/settings temperature default")
-                await _ask(api, FRIEND, "four")
+                await api.told(FRIEND, "three")
+                assert "pacing: fast (set here)" in await api.told(OWNER, "/settings pacing fast")
+                assert "temperature: 1\n" in await api.told(OWNER, "/settings temperature default")
+                await api.told(FRIEND, "four")
 
     asyncio.run(scene())
     assert twin.temperatures == [None, 0.4, 0.4, None]
@@ -245,8 +231,8 @@ def test_the_temperature_is_turned_while_the_bot_runs_and_outlives_a_restart(tmp
 def test_what_cannot_be_set_is_answered_with_what_can(tmp_path: Path, words: str) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert await _ask(api, OWNER, f"/settings {words}") == wording.SETTINGS_USAGE
-            assert "(set here)" not in await _ask(api, OWNER, "/settings")
+            assert await api.told(OWNER, f"/settings {words}") == wording.SETTINGS_USAGE
+            assert "(set here)" not in await api.told(OWNER, "/settings")
 
     asyncio.run(scene())
 
@@ -258,10 +244,10 @@ def test_no_command_or_button_brings_the_token_into_a_log(tmp_path: Path, caplog
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
             for command in wording.OWNER_COMMANDS:
-                await _ask(api, OWNER, f"/{command}")
-            await _press(api, OWNER, "version:list")
+                await api.told(OWNER, f"/{command}")
+            await api.changed(OWNER, "version:list")
             await api.press(OWNER, "nonsense")
-            assert "again" in await _ask(api, OWNER, "/resume")
+            assert "again" in await api.told(OWNER, "/resume")
             assert not any(TOKEN in (call.text or "") for call in api.calls)
 
     asyncio.run(scene())

@@ -3,76 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.bot_api import OWNER, TOKEN, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_api import OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.killed_bot import lives_until
 from twin.store import Store
-
-_BOT = """
-import os, signal, sys
-sys.path.insert(0, {root!r})
-import bot.cli
-from tests.bot_api import Parrot
-from twin.store import Store
-
-left = [{point}]
-has_begun = []
-WRITES = ("insert", "update", "delete", "commit", "begin")
-
-def watch(statement):
-    words = statement.lower().split()
-    if "insert" in words and "bot_inbox" in words:
-        has_begun.append(True)
-    if not has_begun or not words or words[0] not in WRITES:
-        return
-    if words[0] not in ("commit", "begin") and not any(name in words for name in ("bot_inbox", "bot_messages")):
-        return
-    left[0] -= 1
-    if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-opened = Store.of.__func__
-def of(cls, settings):
-    store = opened(cls, settings)
-    store.db.conn.set_trace_callback(watch)
-    return store
-Store.of = classmethod(of)
-bot.cli.build_generator = lambda settings: Parrot(lambda heard: [" + ".join(heard), "and more"])
-from twin.cli import main
-main(["bot"])
-"""
 
 
 async def _one_life(home: Path, api: BotApi, point: int, texts: list[str]) -> bool:
     """Two messages to a bot that is killed at its point-th write; False if it lived to answer them."""
-    environment = os.environ | {
-        "TWIN_HOME": str(home),
-        "TWIN_BOT_TOKEN": TOKEN,
-        "TWIN_TELEGRAM__OWNER_ID": str(OWNER),
-        "TWIN_TELEGRAM__BOT_API_URL": api.url,
-        "TWIN_TELEGRAM__DEBOUNCE_SECONDS": "1",
-        "TWIN_TELEGRAM__BUSY_SECONDS": "0",
-        "TWIN_TELEGRAM__BUBBLE_PAUSE_SECONDS": "0.1",
-    }
-    program = _BOT.format(root=str(Path(__file__).parents[1]), point=point)
-    process = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.DEVNULL)
-    try:
+
+    async def play(is_dead: Callable[[], bool]) -> None:
         for text in texts:
             await api.write(OWNER, text)
-        await api.until(lambda: process.poll() is not None or _is_quiet(home, len(texts)), 120)
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        await api.until(lambda: process.poll() is not None)
-    finally:
-        process.kill()
-        process.wait()
-    return process.returncode == -signal.SIGKILL
+        await api.until(lambda: is_dead() or _is_quiet(home, len(texts)), 120)
+
+    return await lives_until(home, api, point, play, DEBOUNCE_SECONDS="1", BUBBLE_PAUSE_SECONDS="0.1")
 
 
 def _is_quiet(home: Path, messages: int) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.limits import DAY, MINUTE, Limits
 from bot.phrases import phrase
-from tests.bot_api import FRIEND, OWNER, STRANGER, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_api import FRIEND, OWNER, STRANGER, Parrot, bot_api, bot_settings, running_bot
 from twin.sections import UNNAMED, Telegram
 from twin.store import Store
 
@@ -76,13 +76,6 @@ def test_a_limit_is_news_once_in_its_period_and_again_in_the_next() -> None:
         assert Limits(store.db, SMALL, clock).is_news(limit, 1)
 
 
-async def _ask(api: BotApi, user: int, text: str) -> str:
-    before = len(api.texts(user))
-    await api.write(user, text)
-    await api.until(lambda: len(api.texts(user)) > before)
-    return api.texts(user)[before]
-
-
 def test_over_the_limit_one_is_told_so_once_and_the_owner_has_none(tmp_path: Path) -> None:
     parrot = Parrot()
     told = phrase("en", "over_day", most=2)
@@ -91,15 +84,15 @@ def test_over_the_limit_one_is_told_so_once_and_the_owner_has_none(tmp_path: Pat
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api, telegram={"messages_per_day": 2, "allowed_ids": [FRIEND, STRANGER]})
             async with running_bot(api, settings, lambda: parrot):
-                assert await _ask(api, FRIEND, "one") == "you said one"
-                assert await _ask(api, FRIEND, "two") == "you said two"
-                assert await _ask(api, FRIEND, "three") == told and "program" in told
+                assert await api.told(FRIEND, "one") == "you said one"
+                assert await api.told(FRIEND, "two") == "you said two"
+                assert await api.told(FRIEND, "three") == told and "program" in told
             async with running_bot(api, settings, lambda: parrot):
                 for text in ("four", "/status", "/start"):
                     await api.write(FRIEND, text)
                 for text in ("1", "2", "3", "4"):
-                    assert await _ask(api, OWNER, text) == f"you said {text}"
-                assert await _ask(api, STRANGER, "hi") == "you said hi"
+                    assert await api.told(OWNER, text) == f"you said {text}"
+                assert await api.told(STRANGER, "hi") == "you said hi"
             assert api.texts(FRIEND) == ["you said one", "you said two", told]
 
     asyncio.run(scene())
@@ -115,8 +108,8 @@ def test_everybody_together_is_limited_too(tmp_path: Path) -> None:
         async with bot_api() as api:
             limits = {"messages_per_day_in_all": 1, "allowed_ids": [FRIEND, STRANGER]}
             async with running_bot(api, bot_settings(tmp_path, api, telegram=limits), Parrot):
-                assert await _ask(api, FRIEND, "hi") == "you said hi"
-                assert await _ask(api, STRANGER, "hi") == phrase("en", "over_all", most=1)
+                assert await api.told(FRIEND, "hi") == "you said hi"
+                assert await api.told(STRANGER, "hi") == phrase("en", "over_all", most=1)
 
     asyncio.run(scene())
 
@@ -130,9 +123,9 @@ def test_the_first_thing_a_guest_reads_is_that_a_program_answers_and_they_read_i
             async with running_bot(api, settings, Parrot):
                 await api.write(FRIEND, "hi")
                 await api.until(lambda: len(api.texts(FRIEND)) == 2)
-                await _ask(api, OWNER, "hi")
+                await api.told(OWNER, "hi")
             async with running_bot(api, settings, Parrot):
-                await _ask(api, FRIEND, "again")
+                await api.told(FRIEND, "again")
             german = "Das ist ein digitaler Zwilling von Ada: ein Programm, das so schreibt wie Ada."
             assert api.texts(FRIEND) == [german, "you said hi", "you said again"]
             assert api.texts(OWNER) == ["you said hi"]

@@ -4,51 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from tests.bot_api import FAST, FRIEND, OWNER, BotApi, Parrot, bot_api, bot_settings, running_bot
+from tests.bot_api import FAST, FRIEND, OWNER, Held, Parrot, bot_api, bot_settings, running_bot
 from tests.hand_clock import HandClock
 from twin.store import Store
-
-
-async def _ask(api: BotApi, user: int, text: str) -> str:
-    before = len(api.texts(user))
-    await api.write(user, text)
-    await api.until(lambda: len(api.texts(user)) > before)
-    return api.texts(user)[before]
-
-
-@dataclass
-class _Held:
-    """Says nothing until it may."""
-
-    may: threading.Event = field(default_factory=threading.Event)
-    begun: threading.Event = field(default_factory=threading.Event)
-
-    def __call__(self, heard: Sequence[str]) -> Sequence[str]:
-        self.begun.set()
-        assert self.may.wait(60)
-        return [f"you said {heard[-1]}"]
 
 
 def test_what_comes_during_a_pause_is_answered_afterwards_in_its_order(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert await _ask(api, FRIEND, "one") == "you said one"
-            assert "Paused" in await _ask(api, OWNER, "/pause")
+            assert await api.told(FRIEND, "one") == "you said one"
+            assert "Paused" in await api.told(OWNER, "/pause")
             for text in ("two", "/status", "three"):
                 await api.write(FRIEND, text)
             await api.write(OWNER, "me too")
-            assert "Paused since" in await _ask(api, OWNER, "/status")
+            assert "Paused since" in await api.told(OWNER, "/status")
             assert api.texts(FRIEND) == ["you said one"]
-            assert await _ask(api, OWNER, "/resume") == "I answer again."
+            assert await api.told(OWNER, "/resume") == "I answer again."
             await api.until(lambda: len(api.texts(FRIEND)) == 4 and "you said me too" in api.texts(OWNER))
             said = [text for text in api.texts(FRIEND) if text.startswith("you said")]
             assert said == ["you said one", "you said two", "you said three"]
-            assert "Paused" not in await _ask(api, OWNER, "/status")
+            assert "Paused" not in await api.told(OWNER, "/status")
 
     asyncio.run(scene())
     with Store.open(tmp_path / "twin.db") as store:
@@ -56,16 +34,16 @@ def test_what_comes_during_a_pause_is_answered_afterwards_in_its_order(tmp_path:
 
 
 def test_a_reply_under_way_is_broken_off_and_made_after_the_pause(tmp_path: Path) -> None:
-    held = _Held()
+    held = Held()
 
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), lambda: Parrot(say=held)):
             await api.write(FRIEND, "hi")
             await api.until(held.begun.is_set)
             await api.write(OWNER, "mine")  # the owner's own chat is busy as well
-            assert "Paused" in await _ask(api, OWNER, "/pause")
+            assert "Paused" in await api.told(OWNER, "/pause")
             held.may.set()
-            assert "Paused since" in await _ask(api, OWNER, "/status")
+            assert "Paused since" in await api.told(OWNER, "/status")
             assert api.texts(FRIEND) == []
             await api.write(OWNER, "/resume")
             await api.until(lambda: api.texts(FRIEND) == ["you said hi"] and "you said mine" in api.texts(OWNER))
@@ -78,13 +56,13 @@ def test_a_pause_outlives_a_restart_and_so_does_what_waits(tmp_path: Path) -> No
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api)
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, "/pause")
+                await api.told(OWNER, "/pause")
                 await api.write(FRIEND, "hi")
-                await _ask(api, OWNER, "/status")
+                await api.told(OWNER, "/status")
             async with running_bot(api, settings, Parrot):
-                assert "Paused since" in await _ask(api, OWNER, "/status")
+                assert "Paused since" in await api.told(OWNER, "/status")
                 await api.write(FRIEND, "still there?")
-                assert "Paused since" in await _ask(api, OWNER, "/status")
+                assert "Paused since" in await api.told(OWNER, "/status")
                 assert api.texts(FRIEND) == []
                 await api.write(OWNER, "/resume")
                 await api.until(lambda: api.texts(FRIEND) == ["you said hi", "you said still there?"])
@@ -97,16 +75,16 @@ def test_what_is_too_old_after_a_pause_stays_unanswered_and_is_counted(tmp_path:
         async with bot_api() as api:
             settings = bot_settings(tmp_path, api)
             async with running_bot(api, settings, Parrot):
-                await _ask(api, OWNER, "/pause")
+                await api.told(OWNER, "/pause")
                 await api.write(FRIEND, "old")
                 await api.write(FRIEND, "new")
-                await _ask(api, OWNER, "/status")
+                await api.told(OWNER, "/status")
                 with Store.open(settings.database) as store:
                     store.db.execute(
                         "update bot_inbox set received_at = received_at - 13 * 3600"
                         " where json_extract(payload, '$.message.text') = 'old'"
                     )
-                assert await _ask(api, OWNER, "/resume") == (
+                assert await api.told(OWNER, "/resume") == (
                     "I answer again. Older than 12 hours, and left unanswered: 1."
                 )
                 await api.until(lambda: api.texts(FRIEND) == ["you said new"])
@@ -119,13 +97,13 @@ def test_what_is_too_old_after_a_pause_stays_unanswered_and_is_counted(tmp_path:
 def test_guests_can_neither_pause_nor_resume(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), Parrot):
-            assert "can do that" in await _ask(api, FRIEND, "/pause")
-            assert await _ask(api, FRIEND, "hi") == "you said hi"
-            await _ask(api, OWNER, "/pause")
+            assert "can do that" in await api.told(FRIEND, "/pause")
+            assert await api.told(FRIEND, "hi") == "you said hi"
+            await api.told(OWNER, "/pause")
             await api.write(FRIEND, "/resume")
-            assert "Paused since" in await _ask(api, OWNER, "/status")
+            assert "Paused since" in await api.told(OWNER, "/status")
             assert len(api.texts(FRIEND)) == 2
-            await _ask(api, OWNER, "/resume")
+            await api.told(OWNER, "/resume")
             await api.until(lambda: "can do that" in api.texts(FRIEND)[-1])
 
     asyncio.run(scene())
@@ -141,12 +119,12 @@ def test_a_burst_that_is_being_gathered_waits_too_and_nothing_of_it_is_answered_
             async with running_bot(api, settings, lambda: parrot, rhythm):
                 await api.write(FRIEND, "one")
                 await api.until(lambda: clock.sleepers == 1)
-                await _ask(api, OWNER, "/pause")
+                await api.told(OWNER, "/pause")
                 await api.write(FRIEND, "two")
                 clock.advance(60)
-                assert "Paused since" in await _ask(api, OWNER, "/status")
+                assert "Paused since" in await api.told(OWNER, "/status")
                 assert parrot.asked == [] and api.texts(FRIEND) == []
-                assert await _ask(api, OWNER, "/resume") == "I answer again."
+                assert await api.told(OWNER, "/resume") == "I answer again."
 
                 def answered() -> bool:
                     clock.advance(1)

@@ -40,23 +40,9 @@ class Versioned(Parrot):
         return TwinReply((f"{version} says hello",) * self.bubbles, version)
 
 
-async def _ask(api: BotApi, user: int, text: str, **fields: Any) -> str:
-    before = len(api.texts(user))
-    await api.write(user, text, **fields)
-    await api.until(lambda: len(api.texts(user)) > before)
-    return api.texts(user)[before]
-
-
-async def _press(api: BotApi, user: int, data: str) -> str:
-    before = len(api.edits(user))
-    await api.press(user, data)
-    await api.until(lambda: len(api.edits(user)) > before)
-    return api.edits(user)[before]
-
-
 async def _try(api: BotApi, version: str = NEW) -> str:
-    await _press(api, OWNER, f"version:show:{version}")
-    return await _press(api, OWNER, api.buttons(OWNER)["Try"])
+    await api.changed(OWNER, f"version:show:{version}")
+    return await api.changed(OWNER, api.buttons(OWNER)["Try"])
 
 
 @pytest.fixture
@@ -71,19 +57,19 @@ def test_a_version_that_is_tried_answers_the_owner_alone_until_it_is_stopped_and
         async with bot_api() as api:
             settings = bot_settings(home, api)
             async with running_bot(api, settings, Versioned):
-                assert await _ask(api, OWNER, "hi") == f"{OLD} says hello"
+                assert await api.told(OWNER, "hi") == f"{OLD} says hello"
                 assert f"Version {NEW} answers you in this chat" in await _try(api)
-                assert await _ask(api, OWNER, "hi") == f"{NEW} says hello"
-                assert await _ask(api, FRIEND, "hi") == f"{OLD} says hello"
+                assert await api.told(OWNER, "hi") == f"{NEW} says hello"
+                assert await api.told(FRIEND, "hi") == f"{OLD} says hello"
             async with running_bot(api, settings, Versioned):
-                assert await _ask(api, OWNER, "hi") == f"{NEW} says hello"
-                assert f"You try version {NEW}" in await _ask(api, OWNER, "/status")
-                assert "try" not in await _ask(api, FRIEND, "/status")
-                assert f"{NEW} (you try it)" in await _ask(api, OWNER, "/versions")
-                assert "not tried any more" in await _press(api, OWNER, api.buttons(OWNER)["Stop trying"])
-                assert await _ask(api, OWNER, "hi") == f"{OLD} says hello"
-                assert "You try" not in await _ask(api, OWNER, "/status")
-                assert "No version is being tried" in await _press(api, OWNER, "version:stop")
+                assert await api.told(OWNER, "hi") == f"{NEW} says hello"
+                assert f"You try version {NEW}" in await api.told(OWNER, "/status")
+                assert "try" not in await api.told(FRIEND, "/status")
+                assert f"{NEW} (you try it)" in await api.told(OWNER, "/versions")
+                assert "not tried any more" in await api.changed(OWNER, api.buttons(OWNER)["Stop trying"])
+                assert await api.told(OWNER, "hi") == f"{OLD} says hello"
+                assert "You try" not in await api.told(OWNER, "/status")
+                assert "No version is being tried" in await api.changed(OWNER, "version:stop")
 
     asyncio.run(scene())
 
@@ -91,14 +77,14 @@ def test_a_version_that_is_tried_answers_the_owner_alone_until_it_is_stopped_and
 def test_why_names_the_version_that_was_tried_and_the_one_that_serves(home: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(home, api), Versioned):
-            await _ask(api, OWNER, "hi")
+            await api.told(OWNER, "hi")
             await _try(api)
-            await _ask(api, OWNER, "hi")
+            await api.told(OWNER, "hi")
             for version in (OLD, NEW):
                 said = next(call.message_id for call in api.calls if call.text == f"{version} says hello")
                 chat = {"id": OWNER, "type": "private", "first_name": "Somebody"}
                 answered = {"reply_to_message": {"message_id": said, "date": 1, "chat": chat, "text": "?"}}
-                assert f"Version {version} wrote that" in await _ask(api, OWNER, "/why", **answered)
+                assert f"Version {version} wrote that" in await api.told(OWNER, "/why", **answered)
 
     asyncio.run(scene())
 
@@ -156,8 +142,8 @@ def test_a_trial_ends_by_itself_and_the_owner_is_told_why_once(home: Path, happe
                 await api.write(OWNER, "hi")
                 await api.until(lambda: f"{OLD} says hello" in api.texts(OWNER))
             async with running_bot(api, settings, Versioned):
-                await _ask(api, FRIEND, "hi")
-                assert "You try" not in await _ask(api, OWNER, "/status")
+                await api.told(FRIEND, "hi")
+                assert "You try" not in await api.told(OWNER, "/status")
             assert sum(told in text for text in api.texts(OWNER)) == 1
             assert api.texts(FRIEND) == [f"{OLD} says hello"]
 
@@ -174,7 +160,7 @@ def test_a_version_that_cannot_be_loaded_is_not_tried_any_more_and_the_one_that_
             await api.until(lambda: f"{OLD} says hello" in api.texts(OWNER))
             (why, _) = api.texts(OWNER)
             assert "cannot be tried" in why and "another base model" in why
-            assert await _ask(api, OWNER, "hi") == f"{OLD} says hello"
+            assert await api.told(OWNER, "hi") == f"{OLD} says hello"
 
     asyncio.run(scene())
 
@@ -185,9 +171,9 @@ def test_what_may_not_answer_is_not_tried_and_that_is_said(home: Path) -> None:
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(home, api), Versioned):
             assert "was altered" in await _try(api)
-            assert "There is no adapter" in await _press(api, OWNER, "version:try:../../x")
+            assert "There is no adapter" in await api.changed(OWNER, "version:try:../../x")
             await api.press(FRIEND, f"version:try:{OLD}")
-            assert await _ask(api, OWNER, "hi") == f"{OLD} says hello"
+            assert await api.told(OWNER, "hi") == f"{OLD} says hello"
 
     asyncio.run(scene())
 
@@ -197,9 +183,9 @@ def test_a_version_may_be_tried_while_none_serves(tmp_path: Path) -> None:
 
     async def scene() -> None:
         async with bot_api() as api, running_bot(api, bot_settings(tmp_path, api), lambda: Versioned(adapter=None)):
-            assert "not learned" in await _ask(api, OWNER, "hi")
+            assert "not learned" in await api.told(OWNER, "hi")
             await _try(api)
-            assert await _ask(api, OWNER, "hi") == f"{NEW} says hello"
-            assert "not learned" in await _ask(api, FRIEND, "hi")
+            assert await api.told(OWNER, "hi") == f"{NEW} says hello"
+            assert "not learned" in await api.told(FRIEND, "hi")
 
     asyncio.run(scene())
